@@ -1,0 +1,192 @@
+"""What each page of administration shows, as plain values; the companion of ``views.py``, under the same rules."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from mfa_gate.web.views import (
+    CodeProblem,
+    HistoryLine,
+    Pause,
+    SessionLine,
+    UserStatus,
+    Way,
+    WayKind,
+)
+
+AttentionKind = Literal[
+    "missing",
+    "never_signed_in",
+    "grace",
+    "paused",
+    "exempt",
+    "exemptions_ending",
+    "reminders_failed",
+    "unattributed",
+]
+
+
+class Attention(Struct, frozen=True, kw_only=True):
+    """A number on the overview that wants a look, and where to see exactly those."""
+
+    kind: AttentionKind
+    count: int
+    href: str
+
+
+class AdminOverview(Struct, frozen=True, kw_only=True):
+    """Admin, Overview: where we are and what to do next. Sends no form."""
+
+    covered: int
+    people: int
+    covered_href: str
+    people_href: str
+    require: bool
+    require_since: int | None = None
+    exemptions: int = 0
+    exemptions_href: str | None = None
+    attention: tuple[Attention, ...] = ()
+    recent: tuple[HistoryLine, ...] = ()
+
+
+class StatusChip(Struct, frozen=True, kw_only=True):
+    """A filter of the users list with its count; ``status`` is ``None`` for everybody."""
+
+    status: UserStatus | None
+    count: int
+    href: str
+    current: bool = False
+
+
+class UserLine(Struct, frozen=True, kw_only=True):
+    """One person in the users list."""
+
+    id: str
+    href: str
+    name: str
+    email: str | None = None
+    status: UserStatus
+    ways: tuple[WayKind, ...] = ()
+    last_confirmed_at: int | None = None
+    deadline: int | None = None
+    groups: tuple[str, ...] = ()
+
+
+class AdminUsers(Struct, frozen=True, kw_only=True):
+    """Admin, Users: the list with its filter in the address.
+
+    * ``GET admin/users``: ``q`` (prefix of name, e-mail or account name), ``status`` (kept from the address)
+    """
+
+    chips: tuple[StatusChip, ...]
+    lines: tuple[UserLine, ...]
+    query: str = ""
+    status: UserStatus | None = None
+    first_href: str | None = None
+    """The first page, when this is not the first."""
+    next_href: str | None = None
+
+
+StandingReason = Literal["everyone", "group", "outside_groups", "policy_off", "exempt", "inactive"]
+"""Why two-step is or is not required of somebody."""
+
+NoResetReason = Literal["yourself", "administrator", "nothing_set_up", "not_allowed"]
+
+
+class AdminUser(Struct, frozen=True, kw_only=True):
+    """Admin, profile of one person.
+
+    * ``POST admin/users/<id>/reset``: ``reason``, ``code`` if ``needs_code``; only if ``no_reset`` is ``None``
+    * ``POST admin/users/<id>/sign-out``, only if ``may_sign_out``
+    """
+
+    id: str
+    name: str
+    email: str | None = None
+    subject: str
+    """The account name at the portal."""
+    groups: tuple[str, ...] = ()
+    status: UserStatus
+    required: bool
+    because: StandingReason
+    because_group: str | None = None
+    since: int | None = None
+    deadline: int | None = None
+    paused_until: int | None = None
+    """``None`` while ``status`` is ``paused``: closed until a reset."""
+    exempt_until: int | None = None
+    last_confirmed_at: int | None = None
+    ways: tuple[Way, ...] = ()
+    recovery_left: int | None = None
+    sessions: tuple[SessionLine, ...] = ()
+    history: tuple[HistoryLine, ...] = ()
+    history_href: str | None = None
+    no_reset: NoResetReason | None = None
+    needs_code: bool = False
+    reason: str = ""
+    reason_missing: bool = False
+    code_problem: CodeProblem | None = None
+    pause: Pause | None = None
+    may_sign_out: bool = False
+    notice: Literal["reset", "signed_out"] | None = None
+
+
+class PolicyEffect(Struct, frozen=True, kw_only=True):
+    """What would happen if the switch were turned on now."""
+
+    asked_to_set_up: int
+    never_signed_in: int = 0
+    unattributed: int = 0
+    """Kinds of traffic that nobody can be named for and that would be refused."""
+    asked_href: str | None = None
+
+
+class AdminPolicies(Struct, frozen=True, kw_only=True):
+    """Admin, Settings, Policies, section Security.
+
+    * ``POST admin/settings/policies``: ``require_two_step`` = ``1`` if ticked, ``version``, ``code`` (may be empty)
+    """
+
+    require: bool
+    """As it is saved."""
+    ticked: bool
+    """As the checkbox stands: differs from ``require`` when a save was answered with a question."""
+    version: int
+    effect: PolicyEffect
+    enrolled: int = 0
+    """How many people have two-step and keep it when the switch is turned off."""
+    actor_enrolled: bool = True
+    """Whether the acting administrator has two-step; otherwise turning on is refused."""
+    refused: Literal["actor_not_enrolled", "stale"] | None = None
+    needs_code: bool = True
+    """Whether turning off asks for a fresh code."""
+    code_problem: CodeProblem | None = None
+    pause: Pause | None = None
+    saved: Literal["turned_on", "turned_off", "unchanged"] | None = None
+    changed_at: int | None = None
+    changed_by: str | None = None
+
+
+class AuditKind(Struct, frozen=True, kw_only=True):
+    """One choice in the audit's filter by kind."""
+
+    value: str
+    current: bool = False
+
+
+class AdminAudit(Struct, frozen=True, kw_only=True):
+    """Admin, Audit: what happened, in sentences.
+
+    * ``GET admin/audit``: ``person``, ``kind``
+    """
+
+    lines: tuple[HistoryLine, ...]
+    kinds: tuple[AuditKind, ...] = ()
+    person: str = ""
+    kind: str = ""
+    first_href: str | None = None
+    next_href: str | None = None
+    verified_at: int | None = None
+    """Up to when the chain was last found unbroken."""
