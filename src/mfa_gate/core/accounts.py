@@ -1,0 +1,103 @@
+"""What the gate keeps about one person, and every way in which that may change.
+
+Transitions are pure: (account, command, now) → (account', events). They know no store, no HTTP and no clock.
+All times are UTC seconds since the epoch.
+"""
+
+import hashlib
+import unicodedata
+from typing import Literal
+
+import msgspec
+
+from mfa_gate.core.throttle import Strikes
+
+FactorKind = Literal["totp", "recovery_code"]
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the first factor says this is, as one identity source read it from one request."""
+
+    source: str
+    realm: str
+    subject: str
+    session_id: str | None = None
+    name: str = ""
+    email: str = ""
+    groups: tuple[str, ...] = ()
+    case_insensitive: bool = False
+
+
+class Totp(msgspec.Struct, frozen=True, kw_only=True):
+    """One authenticator app. `last_step` is the newest 30-second step ever accepted (RFC 6238 §5.2)."""
+
+    id: str
+    name: str
+    secret: bytes
+    added_at: int
+    last_step: int = 0
+    last_used_at: int = 0
+    strikes: Strikes = Strikes()
+
+
+class RecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
+    """One set of recovery codes, kept as keyed hashes; a used one is removed."""
+
+    made_at: int
+    hashes: tuple[bytes, ...]
+    total: int
+    strikes: Strikes = Strikes()
+
+
+class SetupCode(msgspec.Struct, frozen=True, kw_only=True):
+    """The one-time code without which an administrator cannot enroll; kept as a keyed hash."""
+
+    code_hash: bytes
+    expires_at: int
+    strikes: Strikes = Strikes()
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's record. `version` 0 means that it was never stored."""
+
+    id: str
+    realm: str
+    subject: str
+    name: str = ""
+    email: str = ""
+    groups: tuple[str, ...] = ()
+    active: bool = True
+    version: int = 0
+    epoch: int = 1
+    first_seen_at: int = 0
+    two_step_since: int = 0
+    last_verified_at: int = 0
+    totps: tuple[Totp, ...] = ()
+    recovery: RecoveryCodes | None = None
+    setup_code: SetupCode | None = None
+    reset_at: int = 0
+
+    @property
+    def has_factor(self) -> bool:
+        """True if two-step is set up, paused and disabled factors included."""
+        return bool(self.totps)
+
+    @property
+    def opens_at(self) -> int:
+        """When the first factor may be tried again by somebody unknown; 0 if one may be tried at any time."""
+        codes = self.recovery.strikes.opens_at if self.recovery and self.recovery.hashes else None
+        return min([totp.strikes.opens_at for totp in self.totps] + ([] if codes is None else [codes]), default=0)
+
+    def is_paused(self, now: int) -> bool:
+        """True while every factor is paused, locked or disabled. A paused factor is still a factor."""
+        return self.has_factor and now < self.opens_at
+
+
+def fold_subject(subject: str) -> str:
+    """The form in which two spellings are one person: NFKC, casefold, trim."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", subject).casefold()).strip()
+
+
+def account_id(realm: str, subject: str) -> str:
+    """The account's id: 32 hex digits of SHA-256 over realm and folded subject; the first digit is its shard."""
+    return hashlib.sha256(f"{realm}\0{fold_subject(subject)}".encode()).hexdigest()[:32]

@@ -1,0 +1,35 @@
+"""The tree of errors; it knows no cause but the names of what went wrong.
+
+    MfaGateError
+    ├── SettingsError        a setting is wrong; the text names it, its value and the cure
+    ├── KeysError            the key file is missing, readable by others or not ours
+    ├── StaleState           a commit lost its race; read again and retry
+    └── StoreUnavailable     the store cannot answer now: 503, never a pass
+        └── RecordCorrupt    a record does not open, is older than its head, or is missing beside it
+
+A wrong code is a *result* (`Rejected`), never an exception.
+"""
+
+
+class MfaGateError(Exception):
+    """Root of everything that this package raises on purpose."""
+
+
+class SettingsError(MfaGateError):
+    """A setting is wrong; the text names the setting, the value and the cure."""
+
+
+class KeysError(MfaGateError):
+    """The keys cannot be used; the gate refuses to start."""
+
+
+class StaleState(MfaGateError):
+    """Somebody else changed the record since it was read; nothing was written."""
+
+
+class StoreUnavailable(MfaGateError):
+    """The store did not answer, or what it answered cannot be trusted."""
+
+
+class RecordCorrupt(StoreUnavailable):
+    """A sealed record does not open, or does not fit the chain head that stands beside it."""

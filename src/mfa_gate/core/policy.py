@@ -1,0 +1,95 @@
+"""What the organization requires: the policy, the path rules, and one predicate for where a person stands.
+
+Policy lives in the store and is versioned; path rules are settings. Both are values here; nobody is asked.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.paths import fold_path
+
+RuleKind = Literal["sign_in", "sign_out", "public", "step_up", "default"]
+Status = Literal["inactive", "paused", "enrolled", "exempt", "grace", "missing"]
+
+HOUR = 3600
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The organization's policy. `version` rises by one with every change."""
+
+    version: int = 0
+    require_two_step: bool = False
+    allowed_factors: tuple[Literal["totp", "recovery_code"], ...] = ("totp", "recovery_code")
+    session_ttl_seconds: int = 12 * HOUR
+    idle_ttl_seconds: int = HOUR // 2
+    changed_at: int = 0
+    changed_by: str = ""
+
+
+class PathRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of `[portal] rules`. A path ending in `/` is a prefix, any other is that one path."""
+
+    kind: RuleKind
+    path: str
+    methods: tuple[str, ...] = ()
+    max_age: int | None = None
+
+
+DEFAULT = PathRule(kind="default", path="/")
+_RELAXING = ("sign_in", "sign_out", "public")
+
+
+def match_rule(rules: tuple[PathRule, ...], path: str, method: str) -> PathRule:
+    """The first rule that fits, else `DEFAULT`.
+
+    # Security: a rule that relaxes compares byte for byte; one that tightens also fits other spellings of
+    # its path, because the portal behind may treat them as the same page (CVE-2026-48794).
+    """
+    for rule in rules:
+        if rule.methods and method not in rule.methods:
+            continue
+        if _fits(rule, path):
+            return rule
+    return DEFAULT
+
+
+def _fits(rule: PathRule, path: str) -> bool:
+    if rule.path == path or (rule.path.endswith("/") and path.startswith(rule.path)):
+        return True
+    if rule.kind in _RELAXING:
+        return False
+    wanted, folded = fold_path(rule.path), fold_path(path)
+    return folded == wanted or (rule.path.endswith("/") and folded.startswith(wanted.rstrip("/") + "/"))
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a person stands. `required`: the policy asks them for two-step now."""
+
+    status: Status
+    required: bool
+    covered: bool
+    because: str
+
+
+def standing(account: Account, policy: Policy, now: int) -> Standing:
+    """The one predicate behind the gate, the list, its filter, the counters and the reports (design §7)."""
+    required = policy.require_two_step and account.active
+    because = (
+        "the policy applies to everyone"
+        if policy.require_two_step
+        else "they set up two-step themselves"
+        if account.has_factor
+        else "the policy is off"
+    )
+    status: Status
+    if not account.active:
+        status = "inactive"
+    elif account.is_paused(now):
+        status = "paused"
+    elif account.has_factor:
+        status = "enrolled"
+    else:
+        status = "missing"
+    return Standing(status=status, required=required, covered=account.has_factor, because=because)

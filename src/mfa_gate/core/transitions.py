@@ -1,0 +1,315 @@
+"""Every way in which one account changes: (account, what happens, now) → the account after it, and its events.
+
+Pure. Whoever calls commits both together or neither, and answers only afterwards: a refused code is a commit too.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import (
+    Account,
+    FactorKind,
+    Identity,
+    RecoveryCodes,
+    SetupCode,
+    Strikes,
+    Totp,
+    account_id,
+)
+from mfa_gate.core.events import SYSTEM, Actor, Audience, Event, EventKind
+from mfa_gate.core.throttle import FOREVER, Crossed, Free, Throttle, Waiting, failed, succeeded, throttle
+
+BOTH: tuple[Audience, ...] = ("owner", "admins")
+NOTE_EVERY_SECONDS = 60
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The code was right, and is spent now."""
+
+    factor: FactorKind
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """Wrong, used, expired or unknown: never told apart."""
+
+
+class Paused(msgspec.Struct, frozen=True):
+    """Nothing was judged. `until` is `FOREVER` where only another factor or a reset helps."""
+
+    until: int
+
+
+Result = Accepted | Rejected | Paused
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """The circumstances of one try. `sign_in` names the portal sign-in; `known`: a live session comes with it."""
+
+    sign_in: str
+    known: bool
+    actor: Actor
+    now: int
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A transition: what the account becomes, what is recorded, and what came of it."""
+
+    account: Account
+    events: tuple[Event, ...]
+    result: Result
+
+
+def event(
+    account: Account,
+    kind: EventKind,
+    actor: Actor,
+    now: int,
+    notify: tuple[Audience, ...] = (),
+    **details: str | int,
+) -> Event:
+    """An event of this account."""
+    return Event(
+        kind=kind,
+        account_id=account.id,
+        subject=account.subject,
+        at=now,
+        actor=actor,
+        details={key: str(value) for key, value in details.items()},
+        notify=notify,
+    )
+
+
+def seen(account: Account | None, identity: Identity, now: int) -> tuple[Account, tuple[Event, ...]]:
+    """The account as it stands after this identity was read; unchanged and without events if it tells nothing new."""
+    if account is None:
+        account = Account(
+            id=account_id(identity.realm, identity.subject),
+            realm=identity.realm,
+            subject=identity.subject,
+            name=identity.name,
+            email=identity.email,
+            groups=identity.groups,
+            first_seen_at=now,
+        )
+        return account, (event(account, "account_seen", SYSTEM, now),)
+    updated = replace(
+        account,
+        first_seen_at=account.first_seen_at or now,
+        name=identity.name or account.name,
+        email=identity.email or account.email,
+        groups=identity.groups or account.groups,
+    )
+    if updated == account:
+        return account, ()
+    if not account.first_seen_at:
+        return updated, (event(updated, "account_seen", SYSTEM, now),)
+    changed = [f for f in ("name", "email", "groups") if getattr(updated, f) != getattr(account, f)]
+    return updated, (event(updated, "profile_changed", SYSTEM, now, fields=", ".join(changed)),)
+
+
+def same_spelling(account: Account, identity: Identity) -> bool:
+    """False if this is another spelling of a pinned subject, where the source tells spellings apart."""
+    return identity.case_insensitive or account.subject == identity.subject
+
+
+def try_totp(account: Account, step_of: Callable[[bytes], int | None], attempt: Attempt) -> Step:
+    """Judge one code against every authenticator app that may be tried now. `step_of(secret)` is the step it fits."""
+    states = {totp.id: throttle(totp.strikes, attempt.now, known=attempt.known) for totp in account.totps}
+    judged = [totp for totp in account.totps if isinstance(states[totp.id], Free)]
+    if not judged:
+        return _while_paused(account, list(states.values()), attempt)
+    fits = {totp.id: step_of(totp.secret) for totp in judged}
+    for totp in judged:
+        step = fits[totp.id]
+        # Security: strictly rising, so that a code is accepted once for all workers and surfaces (RFC 6238 §5.2).
+        if step is not None and step > totp.last_step:
+            spent = replace(
+                totp,
+                last_step=step,
+                last_used_at=attempt.now,
+                strikes=succeeded(totp.strikes, attempt.sign_in),
+            )
+            after = replace(
+                account,
+                totps=tuple(spent if each.id == totp.id else each for each in account.totps),
+                last_verified_at=attempt.now,
+            )
+            done = event(after, "verified", attempt.actor, attempt.now, factor="totp", name=totp.name)
+            return Step(account=after, events=(done,), result=Accepted("totp"))
+    events: list[Event] = []
+    totps = []
+    for totp in account.totps:
+        if totp not in judged:
+            totps.append(totp)
+            continue
+        strikes, crossed = failed(totp.strikes, attempt.sign_in, attempt.now)
+        totps.append(replace(totp, strikes=strikes))
+        events += _failure_events(account, "totp", strikes, crossed, attempt)
+    return Step(account=replace(account, totps=tuple(totps)), events=tuple(events), result=Rejected())
+
+
+def try_recovery_code(account: Account, found: Callable[[tuple[bytes, ...]], bytes | None], attempt: Attempt) -> Step:
+    """Judge one recovery code; `found(hashes)` is the kept hash that it fits. A right one is removed."""
+    codes = account.recovery
+    if codes is None:
+        return Step(account=account, events=(), result=Rejected())
+    state = throttle(codes.strikes, attempt.now, known=attempt.known)
+    if not isinstance(state, Free):
+        return _while_paused(account, [state], attempt)
+    kept = found(codes.hashes)
+    if kept is None:
+        strikes, crossed = failed(codes.strikes, attempt.sign_in, attempt.now)
+        after = replace(account, recovery=replace(codes, strikes=strikes))
+        return Step(
+            account=after,
+            events=tuple(_failure_events(account, "recovery_code", strikes, crossed, attempt)),
+            result=Rejected(),
+        )
+    left = tuple(each for each in codes.hashes if each != kept)
+    strikes = succeeded(codes.strikes, attempt.sign_in)
+    after = replace(
+        account, recovery=replace(codes, hashes=left, strikes=strikes), last_verified_at=attempt.now
+    )
+    events = (
+        event(after, "verified", attempt.actor, attempt.now, factor="recovery_code"),
+        event(after, "recovery_code_used", attempt.actor, attempt.now, ("owner",), left=len(left)),
+    )
+    return Step(account=after, events=events, result=Accepted("recovery_code"))
+
+
+def try_setup_code(account: Account, fits: Callable[[bytes], bool], attempt: Attempt) -> Step:
+    """Judge an administrator's one-time setup code. It is spent when the enrollment is confirmed, not here."""
+    kept = account.setup_code
+    if kept is None or kept.expires_at <= attempt.now:
+        return Step(account=account, events=(), result=Rejected())
+    state = throttle(kept.strikes, attempt.now)
+    if not isinstance(state, Free):
+        return _while_paused(account, [state], attempt)
+    if fits(kept.code_hash):
+        return Step(account=account, events=(), result=Accepted("recovery_code"))
+    strikes, crossed = failed(kept.strikes, attempt.sign_in, attempt.now)
+    return Step(
+        account=replace(account, setup_code=replace(kept, strikes=strikes)),
+        events=tuple(_failure_events(account, "setup_code", strikes, crossed, attempt)),
+        result=Rejected(),
+    )
+
+
+def _while_paused(account: Account, states: list[Throttle], attempt: Attempt) -> Step:
+    """Nothing is judged or counted during a pause; the trail gets one event a minute."""
+    until = min(
+        (state.until if isinstance(state, Waiting) else FOREVER for state in states),
+        default=FOREVER,
+    )
+    strikes = [totp.strikes for totp in account.totps] + ([account.recovery.strikes] if account.recovery else [])
+    if account.setup_code:
+        strikes.append(account.setup_code.strikes)
+    if any(each.noted_at > attempt.now - NOTE_EVERY_SECONDS for each in strikes):
+        return Step(account=account, events=(), result=Paused(until))
+    after = _noted(account, attempt.now)
+    noted = event(after, "tried_while_paused", attempt.actor, attempt.now)
+    return Step(account=after, events=(noted,), result=Paused(until))
+
+
+def _noted(account: Account, now: int) -> Account:
+    def note(strikes: Strikes) -> Strikes:
+        return replace(strikes, noted_at=now)
+
+    return replace(
+        account,
+        totps=tuple(replace(totp, strikes=note(totp.strikes)) for totp in account.totps),
+        recovery=account.recovery and replace(account.recovery, strikes=note(account.recovery.strikes)),
+        setup_code=account.setup_code and replace(account.setup_code, strikes=note(account.setup_code.strikes)),
+    )
+
+
+def _failure_events(
+    account: Account, factor: str, strikes: Strikes, crossed: tuple[Crossed, ...], attempt: Attempt
+) -> list[Event]:
+    kinds: dict[Crossed, EventKind] = {
+        "noticed": "guessing_noticed",
+        "paused": "account_paused",
+        "locked": "account_locked",
+        "disabled": "factor_disabled",
+    }
+    told: dict[Crossed, tuple[Audience, ...]] = {"locked": BOTH, "disabled": BOTH}
+    events = [
+        event(account, "code_rejected", attempt.actor, attempt.now, factor=factor, in_a_row=strikes.consecutive)
+    ]
+    events += [
+        event(account, kinds[limit], attempt.actor, attempt.now, told.get(limit, ("owner",)), factor=factor)
+        for limit in crossed
+    ]
+    return events
+
+
+def enrolled(
+    account: Account, totp: Totp, code_hashes: tuple[bytes, ...], actor: Actor, now: int
+) -> tuple[Account, tuple[Event, ...]]:
+    """The first factor is added with its recovery codes: older sessions die with the epoch (design §6)."""
+    after = replace(
+        account,
+        totps=(totp,),
+        recovery=RecoveryCodes(made_at=now, hashes=code_hashes, total=len(code_hashes)),
+        setup_code=None,
+        epoch=account.epoch + 1,
+        two_step_since=now,
+        last_verified_at=now,
+    )
+    spent = (event(after, "admin_code_spent", actor, now),) if account.setup_code else ()
+    return after, (
+        *spent,
+        event(after, "factor_added", actor, now, BOTH, factor="totp", name=totp.name),
+        event(after, "recovery_codes_made", actor, now, number=len(code_hashes)),
+        event(after, "verified", actor, now, factor="totp", name=totp.name),
+    )
+
+
+def replaced_totp(account: Account, totp: Totp, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
+    """Another authenticator app takes the place of every earlier one; older sessions die with the epoch."""
+    after = replace(account, totps=(totp,), epoch=account.epoch + 1, last_verified_at=now)
+    return after, (event(after, "factor_replaced", actor, now, BOTH, factor="totp", name=totp.name),)
+
+
+def renewed_codes(
+    account: Account, code_hashes: tuple[bytes, ...], actor: Actor, now: int
+) -> tuple[Account, tuple[Event, ...]]:
+    """A new set of recovery codes voids the old one at once; what was counted against it stays counted."""
+    strikes = account.recovery.strikes if account.recovery else Strikes()
+    codes = RecoveryCodes(made_at=now, hashes=code_hashes, total=len(code_hashes), strikes=strikes)
+    after = replace(account, recovery=codes)
+    return after, (event(after, "recovery_codes_made", actor, now, ("owner",), number=len(code_hashes)),)
+
+
+def turned_off(account: Account, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
+    """Two-step is off for this person, by themselves."""
+    after = _without_factors(account)
+    return after, (event(after, "turned_off", actor, now, BOTH),)
+
+
+def was_reset(account: Account, actor: Actor, reason: str, now: int) -> tuple[Account, tuple[Event, ...]]:
+    """An administrator resets two-step: factors, codes and counters go, sessions die, the wizard comes next."""
+    after = replace(_without_factors(account), setup_code=None, reset_at=now)
+    return after, (event(after, "reset", actor, now, BOTH, reason=reason),)
+
+
+def signed_out_everywhere(account: Account, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
+    """Every session made so far is dead."""
+    after = replace(account, epoch=account.epoch + 1)
+    return after, (event(after, "signed_out_everywhere", actor, now, ("owner",)),)
+
+
+def given_setup_code(
+    account: Account, code_hash: bytes, expires_at: int, actor: Actor, now: int
+) -> tuple[Account, tuple[Event, ...]]:
+    """An administrator's one-time setup code was made at the shell; it voids an earlier one."""
+    after = replace(account, setup_code=SetupCode(code_hash=code_hash, expires_at=expires_at))
+    return after, (event(after, "admin_code_made", actor, now, ("admins",)),)
+
+
+def _without_factors(account: Account) -> Account:
+    return replace(
+        account, totps=(), recovery=None, epoch=account.epoch + 1, two_step_since=0
+    )

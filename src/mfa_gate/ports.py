@@ -1,0 +1,152 @@
+"""What the flows need from a store, cut by who uses it; every verb is atomic, so no backend can get a race wrong.
+
+Every method may raise `StoreUnavailable`. Times are UTC seconds; `now` is always an argument.
+"""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.events import Event
+from mfa_gate.core.policy import Policy, Status
+from mfa_gate.core.sessions import Challenge, Session
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one round trip tells about a visitor. `account` is None for somebody never seen."""
+
+    account: Account | None
+    session: Session | None
+    policy_version: int
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One account commit: document, events, and what is opened, ended or spent with it; all or nothing.
+
+    `account.version` must be the version that was read; the store writes it as version + 1.
+    `spend` is a challenge that must still be there, unspent and alive, or the commit is refused with `StaleState`.
+    `open_session` drops the oldest sessions above the cap. `end_sessions` lists session keys; "all" ends every one.
+    """
+
+    account: Account
+    events: tuple[Event, ...] = ()
+    open_session: Session | None = None
+    end_sessions: tuple[str, ...] | Literal["all"] = ()
+    open_challenge: Challenge | None = None
+    spend: str | None = None
+
+
+class FactsReader(Protocol):
+    """Used on a cache miss of the request path."""
+
+    def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
+        """Account, session and policy version in one round trip; an expired session is None."""
+
+    def policy(self) -> Policy:
+        """The newest policy."""
+
+
+class Accounts(Protocol):
+    """Used by whatever changes one person's record."""
+
+    def account(self, account_id: str) -> Account | None:
+        """The account, or None if it was never stored."""
+
+    def challenge(self, challenge_id: str, account_id: str, now: int) -> Challenge | None:
+        """A live, unspent challenge of this account."""
+
+    def commit(self, change: Change, now: int) -> Account:
+        """Write everything in `change` or nothing; returns the account as stored. Raises `StaleState`."""
+
+    def sessions(self, account_id: str, now: int) -> tuple[Session, ...]:
+        """Live sessions of one account, newest first."""
+
+
+class Sessions(Protocol):
+    """Used where a session ends or is seen in use, without touching the account."""
+
+    def end_session(self, session: Session, events: tuple[Event, ...], now: int) -> None:
+        """End one session and record why; ending a dead one is no error (and records nothing)."""
+
+    def touch(self, keys: tuple[tuple[str, str], ...], now: int) -> None:
+        """Move the idle clock of (account_id, session_key) pairs forward, never back, in one batch."""
+
+
+class Policies(Protocol):
+    """Used by administration."""
+
+    def policy(self) -> Policy:
+        """The newest policy."""
+
+    def commit_policy(self, policy: Policy, events: tuple[Event, ...], now: int) -> Policy:
+        """Write `policy` (its `version` is the one that was read) as version + 1; events join the chain `ORG`.
+
+        Raises `StaleState`.
+        """
+
+    def record(self, events: tuple[Event, ...], now: int) -> None:
+        """Append organization events that change no document."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the Users list, and its account."""
+
+    account: Account
+    status: Status
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """Some rows in name order, and the cursor of the next page (None at the end)."""
+
+    rows: tuple[Row, ...]
+    next: str | None
+
+
+class Directory(Protocol):
+    """Used by the Users list and the overview; indexes decide nothing but what is shown."""
+
+    def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
+        """One page of accounts; `prefix` matches the start of name, e-mail or subject, folded."""
+
+    def counts(self, now: int) -> dict[Status, int]:
+        """How many people have each status."""
+
+
+class Traffic(Protocol):
+    """Used to count requests that nobody can be named for while the policy is off."""
+
+    def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:
+        """Add to the counters of (route prefix, kind of credential); at most 500 pairs are ever kept."""
+
+    def traffic(self) -> dict[tuple[str, str], int]:
+        """The counters."""
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it stands in the trail, `position` rising over the whole store."""
+
+    position: int
+    event: Event
+    link: bytes
+
+
+class Trail(Protocol):
+    """Used by the audit page and `mfa-gate audit`."""
+
+    def events(
+        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int
+    ) -> tuple[Recorded, ...]:
+        """Newest first, below position `before`."""
+
+    def broken_chain(self) -> str | None:
+        """Recompute every chain; None if whole, else a sentence that names the first break."""
+
+
+class Store(FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail, Protocol):
+    """What a backend offers; wiring hands each user only the part that it needs."""
+
+    store_id: str
+
+    def close(self) -> None:
+        """Release files and connections; the store can be opened again."""
