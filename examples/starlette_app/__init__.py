@@ -1,0 +1,1 @@
+"""The hospital portal as a Starlette application: `portal.py` alone, `gated.py` behind the gate."""
