@@ -9,28 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from mfa_gate.core import enrollment
-
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
-def wizard() -> str:
-    """The page about the setup wizard, with the diagram drawn from its transition table."""
-    return f"""\
-# The setup wizard
-
-<!-- Written by scripts/docs from src/mfa_gate/core/enrollment.py; changes made here are lost. -->
-
-An enrollment in progress is one state; what a person does, and the passing of time, are events. This is the whole
-table: an event that no arrow shows for a state is refused and changes nothing. The factor is stored by the step that
-leads to `codes`; an enrollment that did not get there has changed nothing about the account.
-
-```mermaid
-{enrollment.as_mermaid()}```
-"""
-
-
-GENERATED: Final[Mapping[str, Callable[[], str]]] = {"explanation/wizard.md": wizard}
+GENERATED: Final[Mapping[str, Callable[[], str]]] = {}
 """Page below `docs/` to the function that writes it out of the code."""
 
 LINK: Final = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|^\[[^\]]+\]:\s+(\S+)", re.MULTILINE)
