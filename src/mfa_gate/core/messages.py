@@ -50,3 +50,37 @@ class GateResponse(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     headers: Headers = ()
     body: bytes = b""
+
+
+def is_navigation(request: GateRequest) -> bool:
+    """True if a browser is about to show the answer as a page, so that a 303 to one of ours helps."""
+    if request.kind == "websocket":
+        return False
+    modes = request.values("sec-fetch-mode")
+    if modes or any(name.startswith("sec-fetch-") for name, _ in request.headers):
+        return bool(modes) and all(mode.strip() == "navigate" for mode in modes)
+    if request.values("x-requested-with") or request.values("authorization"):
+        return False
+    ranges = ",".join(request.values("accept")).split(",")
+    return any(media_range.partition(";")[0].strip().lower() == "text/html" for media_range in ranges)
+
+
+def printable(text: str, limit: int = 200) -> str:
+    r"""Text from outside as one harmless line of at most `limit` (≥ 1) characters, for logs, audit and terminals.
+
+    What is not printable becomes `\xNN`, `\uNNNN` or `\UNNNNNNNN`: line breaks, escape sequences, bidirectional
+    and invisible controls, surrogates, spaces other than U+0020. What is cut off ends in `…`.
+    """
+    if len(text) <= limit and text.isprintable():
+        return text
+    shown = "".join(c if c.isprintable() else _escaped(c) for c in text[:limit])
+    if len(text) > limit or len(shown) > limit:
+        return shown[: limit - 1] + "…"
+    return shown
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

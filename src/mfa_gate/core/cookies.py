@@ -1,0 +1,50 @@
+"""Decides which cookies a request carries, as raw text; it must not know what is in them, nor whose they are.
+
+Scanned by hand: the standard library's `SimpleCookie` returns nothing at all when one foreign cookie is odd.
+"""
+
+from collections.abc import Collection, Iterable
+
+
+def cookie_values(header: str, name: str) -> list[str]:
+    """Every value that some framework would read for the cookie `name`, in order; never fails.
+
+    The name is compared exactly, the value loses spaces and tabs around it and is otherwise left as it is: quotes,
+    escapes and percent signs included. A cookie without `=` counts with the value `""`.
+    """
+    if name not in header:
+        return []
+    found = []
+    for pair in header.split(";"):
+        key, _, value = pair.partition("=")
+        if _is(key, name):
+            found.append(value.strip(" \t"))
+    return found
+
+
+def without_cookies(header: str, names: Collection[str]) -> str:
+    """The header without these cookies, every byte of the others kept and in order; `""` if nothing is left."""
+    if not any(name in header for name in names):
+        return header
+    pairs = header.split(";")
+    kept = [pair for pair in pairs if not any(_is(pair.partition("=")[0], name) for name in names)]
+    if len(kept) == len(pairs):
+        return header
+    return ";".join(kept).strip(" \t")
+
+
+def join_cookie_headers(values: Iterable[str]) -> str:
+    """Several `Cookie` lines as the one that is judged and forwarded (RFC 9113 §8.2.3)."""
+    return "; ".join(value for value in values if value)
+
+
+def _is(key: str, name: str) -> bool:
+    # Security: Starlette and Django strip whatever Unicode calls a space, Django after decoding UTF-8. A second
+    # session cookie behind a no-break space must be seen here if the portal sees it.
+    trimmed = key.strip()
+    if trimmed == name:
+        return True
+    return (
+        not trimmed.isascii()
+        and trimmed.encode("latin-1", "replace").decode(errors="replace").strip() == name
+    )
