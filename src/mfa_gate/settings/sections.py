@@ -1,0 +1,179 @@
+"""Decides what the tables of the settings hold, each checked by itself; it must not know the whole."""
+
+import re
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from mfa_gate.core.policy import PathRule
+from mfa_gate.settings.values import is_plain, is_token, origin, path_of_ours, refuse, require
+
+CARRIERS: Final = ("cookie", "header", "query")
+_ABSOLUTE: Final = re.compile(r"sqlite:(?:/|///|////)([^/?#][^?#]*)")
+_RELATIVE: Final = re.compile(r"sqlite:([^/?#][^?#]*)")
+_LATER_STORES: Final = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
+_METHOD: Final = re.compile(r"[A-Z][A-Z-]*")
+_MAX_AGE: Final = 24 * 3600
+RULE_KINDS: Final = ("sign_in", "sign_out", "public", "step_up")
+
+
+class Portal(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate has to know about the portal behind it."""
+
+    rules: tuple[PathRule, ...] = ()
+    sign_in_url: str = ""
+    """Where a browser that nobody can be named for is sent; `{next}` becomes the page asked for."""
+    credentials: tuple[str, ...] = ()
+    """Further carriers that the portal believes, beside `Authorization`: `cookie:NAME`, `header:NAME`, `query:NAME`."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose preflight requests the gate answers."""
+    narrow_cookie_path: bool = False
+    """The portal's cookie is sent on some paths only: a request without it is then not a sign-out."""
+    headers: bool = False
+    """Whether the middlewares tell the portal `Remote-User`, `Remote-Name`, `Remote-Email` and `Remote-Groups`."""
+
+    def __post_init__(self) -> None:
+        for number, rule in enumerate(self.rules):
+            _check_rule(rule, f"[portal] rules[{number}]")
+        _check_sign_in_url(self.sign_in_url)
+        set_field(self, "credentials", tuple(_carrier(text) for text in self.credentials))
+        origins = tuple(origin(text, "[portal] cors_origins") for text in self.cors_origins)
+        set_field(self, "cors_origins", origins)
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True):
+    """Where accounts, sessions, policy and audit are kept."""
+
+    url: str
+    """`sqlite:///absolute/path`, or `sqlite:relative/path` (from the settings file's folder)."""
+    durability: Literal["full"] = "full"
+    """`full`: what was answered survives a power cut."""
+
+    def __post_init__(self) -> None:
+        later = self.url.startswith(_LATER_STORES)
+        require(not later, "[store] url", self.url, "not available in this version. Write sqlite:///path.")
+        found = _ABSOLUTE.fullmatch(self.url) or _RELATIVE.fullmatch(self.url)
+        form = "write sqlite:///absolute/path, or sqlite:path for a path from the settings file's folder."
+        require(found and is_plain(self.url) and not self.url.endswith("/"), "[store] url", self.url, form)
+        at_root = self.url.startswith("sqlite:///") and len(self.path.parts) < 3
+        cure = f"this is a file in the root folder. Write sqlite:{self.path.name} for one beside the settings file."
+        require(not at_root, "[store] url", self.url, cure)
+
+    @property
+    def path(self) -> Path:
+        """The database file; absolute once the settings are read."""
+        if found := _ABSOLUTE.fullmatch(self.url):
+            return Path("/", found[1])
+        return Path(self.url.removeprefix("sqlite:"))
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the gate's own keys are; without a file they are in the environment, in `MFA_GATE_KEYS`."""
+
+    file: Path | None = None
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """What proves from outside that the store is not older than it was."""
+
+    path: Path | None = None
+    syslog: str = ""
+    webhook: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("syslog", "webhook"):
+            value: str = getattr(self, key)
+            require(not value, f"[anchor] {key}", value, "not available in this version. Use path.")
+
+
+class Admin(msgspec.Struct, frozen=True, kw_only=True):
+    """Who administers. An entry is an account's name, `user:NAME@REALM` or `group:NAME@REALM`."""
+
+    admins: tuple[str, ...] = ()
+    help_desk: tuple[str, ...] = ()
+    setup_code: bool = True
+    """Whether an administrator's first enrollment needs the code that `mfa-gate init` prints; a demo waives it."""
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """How mail leaves the gate."""
+
+    dir: Path | None = None
+    """Every mail becomes a file in this folder: for demonstrations."""
+    smtp: str = ""
+
+    def __post_init__(self) -> None:
+        require(not self.smtp, "[mail] smtp", "(not shown)", "not available in this version. Use dir.")
+
+
+def set_field(struct: msgspec.Struct, name: str, value: object) -> None:
+    """Put a value into its one canonical form while the struct is being made."""
+    msgspec.structs.force_setattr(struct, name, value)
+
+
+def _check_rule(rule: PathRule, at: str) -> None:
+    require(
+        rule.kind in RULE_KINDS,
+        f"{at}.kind",
+        rule.kind,
+        f"write one of {', '.join(RULE_KINDS)}. What no rule names is gated by itself.",
+    )
+    path_of_ours(rule.path, f"{at}.path")
+    for method in rule.methods:
+        require(
+            _METHOD.fullmatch(method),
+            f"{at}.methods",
+            method,
+            "methods are written in capitals, for example POST.",
+        )
+    if rule.kind != "step_up":
+        require(
+            rule.max_age is None, f"{at}.max_age", rule.max_age, "only a step_up rule has it. Take it out."
+        )
+        return
+    require(
+        rule.max_age is not None and 0 < rule.max_age <= _MAX_AGE,
+        f"{at}.max_age",
+        rule.max_age,
+        f"a step_up rule says how old a verification may be, in seconds: 1 to {_MAX_AGE}, for example 300.",
+    )
+
+
+def _check_sign_in_url(url: str) -> None:
+    if not url:
+        return
+    at = "[portal] sign_in_url"
+    rest = url.replace("{next}", "")
+    require("{" not in rest and "}" not in rest, at, url, "the only placeholder is {next}.")
+    plain = is_plain(url) and " " not in url and "\\" not in url
+    require(plain, at, url, "write the address percent-encoded, without blanks and backslashes.")
+    if url.startswith("/"):
+        require(
+            not url.startswith("//"), at, url, "two slashes lead to another host. Write one, or https://…."
+        )
+        return
+    host = re.match(r"https?://[^/?#{]+", url)
+    require(
+        host, at, url, "write a path of the portal, like /login?next={next}, or a whole https:// address."
+    )
+    if host:
+        origin(host.group(), at)
+
+
+def _carrier(text: str) -> str:
+    at = "[portal] credentials"
+    kind, _, name = text.partition(":")
+    if kind not in CARRIERS or not name:
+        refuse(at, text, "write cookie:NAME, header:NAME or query:NAME.")
+    if kind == "query":
+        require(
+            is_plain(name) and " " not in name, at, text, "write the field's name as it is after decoding."
+        )
+        return text
+    require(is_token(name), at, text, f"this is not a {kind}'s name.")
+    if kind == "cookie":
+        return text
+    own = name.lower() in ("authorization", "cookie") or name.lower().startswith("mfa-gate-")
+    require(not own, at, text, "the gate looks at this header by itself. Take it out.")
+    return f"header:{name.lower()}"

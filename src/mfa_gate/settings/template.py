@@ -1,0 +1,132 @@
+"""Writes the settings file that `mfa-gate init` leaves behind; it must not know where the file will be."""
+
+import json
+from pathlib import Path
+from typing import Final, Literal
+
+_SESSION_KEYS: Final = """\
+cookie = "session"
+# {what}, from the environment or a file of its own: never in this file.
+secret = {{secret}}
+# The key of the session that holds the account's name; "user.id" looks for id inside user.
+field = "user"
+# session_id_field = "sid"    # if the portal gives each sign-in an id of its own
+"""
+_SOURCES: Final = {
+    "flask_session": _SESSION_KEYS.format(what="Flask's SECRET_KEY"),
+    "starlette_session": _SESSION_KEYS.format(what="The secret_key of SessionMiddleware"),
+    "remote_user": "# REMOTE_USER, as the WSGI server itself sets it.\n",
+    "header": """\
+# Set by a proxy in trusted_proxies, which blanks what a browser sends.
+name = "X-Remote-User"
+# groups_header = "X-Remote-Groups"
+""",
+}
+
+SourceName = Literal["flask_session", "starlette_session", "remote_user", "header"]
+
+
+def default_toml(
+    *,
+    public_url: str = "http://localhost:8000",
+    name: str = "Portal",
+    source: SourceName = "flask_session",
+    secret: str = "env:PORTAL_SECRET",  # noqa: S107 - a reference, not a secret
+    store: Path = Path("store/mfa-gate.db"),
+    keys: Path = Path("mfa-gate.keys"),
+    anchor: Path = Path("anchor/mfa-gate.anchor"),
+    mail: Path | None = None,
+    admins: tuple[str, ...] = ("admin",),
+    help_desk: tuple[str, ...] = (),
+    setup_code: bool = True,
+) -> str:
+    """A commented settings file; relative paths start at the folder in which it will be kept."""
+    url = f"sqlite://{store}" if store.is_absolute() else f"sqlite:{store}"
+    return _TEMPLATE.format(
+        public_url=_quoted(public_url),
+        name=_quoted(name),
+        source=_quoted(source),
+        source_keys=_SOURCES[source].format(secret=_quoted(secret)),
+        proxies='["127.0.0.1"]' if source == "header" else "[]",
+        url=_quoted(url),
+        keys=_quoted(str(keys)),
+        anchor=_quoted(str(anchor)),
+        mail='# dir = "mail"' if mail is None else f"dir = {_quoted(str(mail))}",
+        admins=_listed(admins),
+        help_desk=_listed(help_desk),
+        setup_code=str(setup_code).lower(),
+    )
+
+
+def _quoted(text: str) -> str:
+    # A JSON string is a TOML basic string but for U+007F, which JSON leaves as it is.
+    return json.dumps(text).replace("\x7f", "\\u007F")
+
+
+def _listed(items: tuple[str, ...]) -> str:
+    return f"[{', '.join(_quoted(item) for item in items)}]"
+
+
+_TEMPLATE: Final = """\
+# How this gate is wired. What the organization requires (the policy) is not here: it is kept in the store and
+# changed on the pages under Admin, or with `mfa-gate policy set`.
+#
+# A value may also be "env:NAME" (an environment variable) or "file:PATH" (the content of a file). The variable
+# MFA_GATE_PUBLIC_URL overrides public_url, MFA_GATE_STORE__URL overrides [store] url, and so on.
+# Relative paths start at this file's folder. `mfa-gate check` says what is wrong.
+
+# Where browsers reach the portal: the only base for links, cookies and redirects.
+public_url = {public_url}
+# tls = "in-front"    # allows http:// above where something in front of the gate ends TLS
+# The gate's own pages.
+mount = "/mfa"
+# "observe" refuses nothing for the second step and records what it would have refused.
+mode = "enforce"
+
+# Shown on pages, in authenticator apps and mails.
+name = {name}
+accent = "#2f5bd8"
+# logo = "logo.svg"
+# help_text = "Call extension 100."
+# help_url = "https://intranet.example.org/two-step"
+
+# Proxies whose forwarded headers are believed. Empty: none.
+trusted_proxies = {proxies}
+
+[portal]
+# The first rule that fits decides; what no rule names needs a user who has passed two-step.
+# A path that ends in "/" covers everything below it, any other is that one path.
+rules = [
+    {{ kind = "sign_in", path = "/login" }},      # open to strangers
+    {{ kind = "sign_out", path = "/logout" }},    # open, and ends the gate's session
+    {{ kind = "public", path = "/static/" }},     # open to everybody, without the portal's credentials
+    # {{ kind = "step_up", path = "/admin/", max_age = 300 }},    # a code not older than five minutes
+]
+sign_in_url = "/login?next={{next}}"
+# Whatever else the portal takes as proof of a user, beside Authorization and the source below.
+credentials = []    # "cookie:remember_token", "header:X-Api-Key", "query:token"
+
+# From here the gate learns who is signed in to the portal: flask_session, starlette_session, remote_user or header.
+[[identity]]
+source = {source}
+{source_keys}
+[store]
+url = {url}
+
+# Keep keys and anchor away from the store: who steals or rolls back the store must not have them.
+[keys]
+file = {keys}
+
+[anchor]
+path = {anchor}
+
+[admin]
+# Account names, or "group:NAME@portal" for a group that the source above reports.
+admins = {admins}
+help_desk = {help_desk}
+# Whether an administrator's first enrollment needs the code that `mfa-gate init` prints.
+setup_code = {setup_code}
+
+[mail]
+{mail}
+"""
