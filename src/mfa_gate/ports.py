@@ -7,10 +7,34 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from mfa_gate.core.accounts import Account
+from mfa_gate.core.accounts import Account, Identity
 from mfa_gate.core.events import Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
+
+
+class Attribution(Protocol):
+    """What the identity sources read from one request: one person, or nobody."""
+
+    @property
+    def identity(self) -> Identity | None:
+        """The one person that every source agrees on."""
+
+    @property
+    def candidates(self) -> tuple[Identity, ...]:
+        """Everybody whom a credential may mean where that is not certain."""
+
+    @property
+    def duplicated(self) -> bool:
+        """A credential that a source reads came twice."""
+
+    @property
+    def conflicting(self) -> bool:
+        """Two sources name different people."""
+
+    @property
+    def unclaimed(self) -> tuple[str, ...]:
+        """Credentials that the naming source does not understand, by kind."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,7 +86,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     def opens_at(self) -> int:
         """When the first factor may be tried again by somebody unknown; 0 if one may be tried at any time."""
         codes = self.recovery.strikes.opens_at if self.recovery and self.recovery.hashes else None
-        return min([totp.strikes.opens_at for totp in self.totps] + ([] if codes is None else [codes]), default=0)
+        return min(
+            [totp.strikes.opens_at for totp in self.totps] + ([] if codes is None else [codes]), default=0
+        )
 
     def is_paused(self, now: int) -> bool:
         """True while every factor is paused, locked or disabled. A paused factor is still a factor."""

@@ -5,8 +5,7 @@ Only `X-Forwarded-For` is read: `Forwarded` (RFC 7239) would be a second opinion
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Self
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _Network = IPv4Network | IPv6Network
 # Some balancers append a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
@@ -21,11 +20,6 @@ class TrustedProxies:
     def __init__(self, networks: Iterable[_Network] = ()) -> None:
         self._networks = tuple(networks)
         self._single = frozenset(str(n.network_address) for n in self._networks if n.num_addresses == 1)
-
-    @classmethod
-    def parse(cls, entries: Iterable[str]) -> Self:
-        """From addresses and networks as the settings have them; ValueError names the one that is neither."""
-        return cls(ip_network(entry) for entry in entries)
 
     def __contains__(self, address: object) -> bool:
         if not self._networks or not isinstance(address, str):

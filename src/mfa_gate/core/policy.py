@@ -12,6 +12,8 @@ from mfa_gate.core.paths import fold_path
 
 RuleKind = Literal["sign_in", "sign_out", "public", "step_up", "default"]
 Status = Literal["inactive", "paused", "enrolled", "exempt", "grace", "missing"]
+Because = Literal["everyone", "own_choice", "policy_off", "inactive"]
+"""Why two-step is or is not asked of a person; the pages have the sentences."""
 
 HOUR = 3600
 
@@ -41,16 +43,18 @@ DEFAULT = PathRule(kind="default", path="/")
 _RELAXING = ("sign_in", "sign_out", "public")
 
 
-def match_rule(rules: tuple[PathRule, ...], path: str, method: str) -> PathRule:
-    """The first rule that fits, else `DEFAULT`.
+def match_rule(rules: tuple[PathRule, ...], path: str, method: str, *, overridden: bool = False) -> PathRule:
+    """The first rule that fits, else `DEFAULT`. `overridden`: the request asks the portal to take another method.
 
     # Security: a rule that relaxes compares byte for byte; one that tightens also fits other spellings of
     # its path, because the portal behind may treat them as the same page (CVE-2026-48794).
     """
     for rule in rules:
-        if rule.methods and method not in rule.methods:
-            continue
-        if _fits(rule, path):
+        named = not rule.methods or method in rule.methods
+        # Security: the portal may take the other method, so no relaxing rule that names methods fits (CVE-2026-94379).
+        if overridden and rule.methods:
+            named = rule.kind not in _RELAXING
+        if named and _fits(rule, path):
             return rule
     return DEFAULT
 
@@ -70,19 +74,19 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     required: bool
     covered: bool
-    because: str
+    because: Because
 
 
 def standing(account: Account, policy: Policy, now: int) -> Standing:
     """The one predicate behind the gate, the list, its filter, the counters and the reports (design §7)."""
     required = policy.require_two_step and account.active
-    because = (
-        "the policy applies to everyone"
-        if policy.require_two_step
-        else "they set up two-step themselves"
-        if account.has_factor
-        else "the policy is off"
-    )
+    because: Because = "policy_off"
+    if not account.active:
+        because = "inactive"
+    elif policy.require_two_step:
+        because = "everyone"
+    elif account.has_factor:
+        because = "own_choice"
     status: Status
     if not account.active:
         status = "inactive"

@@ -3,6 +3,7 @@
 import msgspec
 
 from mfa_gate.core.accounts import Account, FactorKind, Identity
+from mfa_gate.core.assurance import SKEW_SECONDS
 from mfa_gate.core.policy import Policy
 
 CAP = 50
@@ -60,6 +61,8 @@ def is_live(session: Session, account: Account, identity: Identity, policy: Poli
         and session.source == identity.source
         and session.sign_in == sign_in_of(identity)
         and session.factor in policy.allowed_factors
-        and session.created_at - 60 <= now < min(session.expires_at, session.created_at + policy.session_ttl_seconds)
-        and now < session.touched_at + policy.idle_ttl_seconds
+        and session.created_at - SKEW_SECONDS
+        <= now
+        < min(session.expires_at, session.created_at + policy.session_ttl_seconds)
+        and session.touched_at - SKEW_SECONDS <= now < session.touched_at + policy.idle_ttl_seconds
     )

@@ -14,21 +14,30 @@ from mfa_gate.core.accounts import (
     Identity,
     RecoveryCodes,
     SetupCode,
-    Strikes,
     Totp,
     account_id,
 )
 from mfa_gate.core.events import SYSTEM, Actor, Audience, Event, EventKind
-from mfa_gate.core.throttle import FOREVER, Crossed, Free, Throttle, Waiting, failed, succeeded, throttle
+from mfa_gate.core.throttle import (
+    FOREVER,
+    Crossed,
+    Free,
+    Strikes,
+    Throttle,
+    Waiting,
+    failed,
+    succeeded,
+    throttle,
+)
 
 BOTH: tuple[Audience, ...] = ("owner", "admins")
 NOTE_EVERY_SECONDS = 60
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The code was right, and is spent now."""
+    """The code was right, and is spent now. `factor` is None for a setup code, which opens no session."""
 
-    factor: FactorKind
+    factor: FactorKind | None
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -150,7 +159,9 @@ def try_totp(account: Account, step_of: Callable[[bytes], int | None], attempt: 
     return Step(account=replace(account, totps=tuple(totps)), events=tuple(events), result=Rejected())
 
 
-def try_recovery_code(account: Account, found: Callable[[tuple[bytes, ...]], bytes | None], attempt: Attempt) -> Step:
+def try_recovery_code(
+    account: Account, found: Callable[[tuple[bytes, ...]], bytes | None], attempt: Attempt
+) -> Step:
     """Judge one recovery code; `found(hashes)` is the kept hash that it fits. A right one is removed."""
     codes = account.recovery
     if codes is None:
@@ -188,7 +199,7 @@ def try_setup_code(account: Account, fits: Callable[[bytes], bool], attempt: Att
     if not isinstance(state, Free):
         return _while_paused(account, [state], attempt)
     if fits(kept.code_hash):
-        return Step(account=account, events=(), result=Accepted("recovery_code"))
+        return Step(account=account, events=(), result=Accepted(None))
     strikes, crossed = failed(kept.strikes, attempt.sign_in, attempt.now)
     return Step(
         account=replace(account, setup_code=replace(kept, strikes=strikes)),
@@ -203,7 +214,9 @@ def _while_paused(account: Account, states: list[Throttle], attempt: Attempt) ->
         (state.until if isinstance(state, Waiting) else FOREVER for state in states),
         default=FOREVER,
     )
-    strikes = [totp.strikes for totp in account.totps] + ([account.recovery.strikes] if account.recovery else [])
+    strikes = [totp.strikes for totp in account.totps] + (
+        [account.recovery.strikes] if account.recovery else []
+    )
     if account.setup_code:
         strikes.append(account.setup_code.strikes)
     if any(each.noted_at > attempt.now - NOTE_EVERY_SECONDS for each in strikes):
@@ -221,7 +234,8 @@ def _noted(account: Account, now: int) -> Account:
         account,
         totps=tuple(replace(totp, strikes=note(totp.strikes)) for totp in account.totps),
         recovery=account.recovery and replace(account.recovery, strikes=note(account.recovery.strikes)),
-        setup_code=account.setup_code and replace(account.setup_code, strikes=note(account.setup_code.strikes)),
+        setup_code=account.setup_code
+        and replace(account.setup_code, strikes=note(account.setup_code.strikes)),
     )
 
 
@@ -236,7 +250,9 @@ def _failure_events(
     }
     told: dict[Crossed, tuple[Audience, ...]] = {"locked": BOTH, "disabled": BOTH}
     events = [
-        event(account, "code_rejected", attempt.actor, attempt.now, factor=factor, in_a_row=strikes.consecutive)
+        event(
+            account, "code_rejected", attempt.actor, attempt.now, factor=factor, in_a_row=strikes.consecutive
+        )
     ]
     events += [
         event(account, kinds[limit], attempt.actor, attempt.now, told.get(limit, ("owner",)), factor=factor)
@@ -310,6 +326,4 @@ def given_setup_code(
 
 
 def _without_factors(account: Account) -> Account:
-    return replace(
-        account, totps=(), recovery=None, epoch=account.epoch + 1, two_step_since=0
-    )
+    return replace(account, totps=(), recovery=None, epoch=account.epoch + 1, two_step_since=0)

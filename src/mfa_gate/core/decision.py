@@ -1,0 +1,227 @@
+"""The one decision: (what was asked, by whom, what is known of them, policy, now) → a verdict that reads as a sentence.
+
+Pure. Every door asks here and nowhere else. It knows no HTTP beyond the abstract `Visit`; `responses.py` says it aloud.
+"""
+
+import msgspec
+
+from mfa_gate.core.accounts import Account, Identity
+from mfa_gate.core.assurance import is_fresh, powers
+from mfa_gate.core.policy import PathRule, Policy, standing
+from mfa_gate.core.sessions import Session, is_live
+from mfa_gate.core.transitions import same_spelling
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, reduced to what a verdict may depend on.
+
+    `unclear`: a credential came twice, or two sources name different people. `unclaimed`: a credential came that the
+    source which named the person does not understand. `preflight`: a CORS question, which never bears credentials.
+    `foreign_host`: it was addressed to a host that is not ours. `cross_site`: a browser says that another site asked.
+    """
+
+    rule: PathRule
+    method: str = "GET"
+    identity: Identity | None = None
+    unclear: bool = False
+    unclaimed: bool = False
+    preflight: bool = False
+    foreign_host: bool = False
+    cross_site: bool = False
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store knows: the account named by the identity, the session of the cookie, the policy of now.
+
+    `others_two_step`: where nobody can be named for certain, whether anybody who may be meant has two-step.
+    """
+
+    account: Account | None
+    session: Session | None
+    policy: Policy
+    others_two_step: bool = False
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What the portal is told of a visitor. Everything but the subject is empty for one who is not verified."""
+
+    subject: str
+    amr: tuple[str, ...] = ()
+    acr: str = ""
+    verified_at: int = 0
+    client: str = "web"
+
+
+class Allow(msgspec.Struct, frozen=True, kw_only=True):
+    """Goes to the portal as it came. `outcome` is None where nobody can be named."""
+
+    outcome: Outcome | None
+
+
+class AllowStranger(msgspec.Struct, frozen=True, kw_only=True):
+    """Goes to the portal without the portal's credentials, so that it answers as to a stranger."""
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """Must sign in to the portal first."""
+
+
+class Enroll(msgspec.Struct, frozen=True, kw_only=True):
+    """Must set up two-step."""
+
+
+class Verify(msgspec.Struct, frozen=True, kw_only=True):
+    """Must give a code. `max_age` seconds where an older verification is not enough for this page."""
+
+    max_age: int | None = None
+
+
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
+    """Must give a code, and cannot before `until` (`FOREVER`: not without help)."""
+
+    until: int
+
+
+class Deny(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing the visitor can do helps."""
+
+    reason: str
+
+
+class Malformed(msgspec.Struct, frozen=True, kw_only=True):
+    """The request does not say one thing; the reason says what to mend."""
+
+    reason: str
+    status: int = 400
+
+
+class Preflight(msgspec.Struct, frozen=True, kw_only=True):
+    """A CORS question that the gate answers from its settings; the portal never sees it."""
+
+
+class Unavailable(msgspec.Struct, frozen=True, kw_only=True):
+    """The gate cannot know; never a pass."""
+
+
+Decision = (
+    Allow | AllowStranger | SignIn | Enroll | Verify | Paused | Deny | Malformed | Preflight | Unavailable
+)
+
+UNCLEAR = "The request names its sender twice or in two ways. Send each credential once."
+UNCLAIMED = "The request carries a credential besides the one that names its sender. Send only one."
+FOREIGN_HOST = "This portal is not reached under that host name."
+SPELLING = "This spelling of the user name is not the one the account was first seen with."
+INACTIVE = "This account is not active."
+
+
+def decide(visit: Visit, known: Known | None, now: int) -> Decision:
+    """The verdict. `known` is None when the store cannot tell."""
+    rule = visit.rule.kind
+    if rule == "sign_out":
+        return Allow(outcome=None)
+    if rule == "public":
+        verdict = _gated(visit, known, now)
+        return verdict if isinstance(verdict, Allow) else AllowStranger()
+    if rule == "sign_in" and not (visit.identity or visit.unclear or visit.unclaimed):
+        return Allow(outcome=None)
+    return _gated(visit, known, now)
+
+
+def _gated(visit: Visit, known: Known | None, now: int) -> Decision:
+    if known is None:
+        return Unavailable()
+    account, policy = known.account, known.policy
+    asked = policy.require_two_step or known.others_two_step or (account is not None and account.has_factor)
+    if asked and visit.foreign_host:
+        return Malformed(reason=FOREIGN_HOST, status=421)
+    if asked and visit.unclear:
+        return Malformed(reason=UNCLEAR)
+    if visit.identity is None or visit.unclear:
+        if not policy.require_two_step:
+            return Allow(outcome=None)
+        return Preflight() if visit.preflight else SignIn()
+    if account is None:
+        # The caller records a person when first seen; who is still unknown then was not recorded.
+        return Unavailable()
+    if not same_spelling(account, visit.identity):
+        return Deny(reason=SPELLING)
+    if asked and visit.unclaimed:
+        return Malformed(reason=UNCLAIMED)
+    return _person(visit, visit.identity, account, known, now)
+
+
+def _person(visit: Visit, identity: Identity, account: Account, known: Known, now: int) -> Decision:
+    where = standing(account, known.policy, now)
+    if where.status == "inactive":
+        return Deny(reason=INACTIVE)
+    if not account.has_factor:
+        return Enroll() if where.required else Allow(outcome=Outcome(subject=account.subject))
+    session = known.session
+    if session is not None and is_live(session, account, identity, known.policy, now):
+        if visit.rule.kind != "step_up" or _stepped_up(visit.rule, session, now):
+            return Allow(outcome=outcome_of(account, session))
+        return Verify(max_age=visit.rule.max_age)
+    if account.is_paused(now):
+        return Paused(until=account.opens_at)
+    return Verify(max_age=visit.rule.max_age)
+
+
+def outcome_of(account: Account, session: Session) -> Outcome:
+    """What the portal is told of a verified visitor."""
+    return Outcome(
+        subject=account.subject,
+        amr=session.amr,
+        acr=session.acr,
+        verified_at=session.verified_at,
+        client=session.client,
+    )
+
+
+def _stepped_up(rule: PathRule, session: Session, now: int) -> bool:
+    if "step_up" not in powers(session.factor):
+        return False
+    return rule.max_age is None or is_fresh(session.verified_at, now, rule.max_age)
+
+
+def observed(decision: Decision) -> Decision:
+    """The verdict where `mode = "observe"`: what the second step would have refused passes (design §4)."""
+    match decision:
+        case Allow():
+            return decision
+        case (
+            AllowStranger()
+            | SignIn()
+            | Enroll()
+            | Verify()
+            | Paused()
+            | Deny()
+            | Malformed()
+            | Preflight()
+            | Unavailable()
+        ):
+            return Allow(outcome=None)
+
+
+def ends_session(
+    visit: Visit, session: Session, account_id: str | None, *, narrow_cookie: bool = False
+) -> str | None:
+    """Why this request ends the gate's session that it bears, or None (design §4, "A new portal sign-in asks again").
+
+    `narrow_cookie`: the portal's cookie is bound to a path, so its absence elsewhere means nothing.
+    """
+    rule = visit.rule
+    if rule.kind == "sign_out":
+        return "signed out of the portal"
+    if rule.kind == "sign_in" and (visit.method in rule.methods or visit.method not in SAFE_METHODS):
+        return "signed in to the portal anew"
+    if visit.unclear:
+        return None
+    if visit.identity is None:
+        return None if visit.cross_site or narrow_cookie else "no longer signed in to the portal"
+    if account_id != session.account_id:
+        return "another person signed in"
+    if visit.identity.source != session.source or (visit.identity.session_id or "") != session.sign_in:
+        return "another sign-in of the same person"
+    return None

@@ -1,0 +1,285 @@
+"""From one request to a verdict: attribute, recall or read the facts, end what must end, decide.
+
+The only place where the doors ask. It knows no server interface, and its own code never lets anybody pass: whatever
+goes wrong on the way leaves the facts unknown, and `decide` makes that `Unavailable`.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import Account, Identity, account_id
+from mfa_gate.core.cookies import cookie_values
+from mfa_gate.core.decision import Decision, Known, Unavailable, Visit, decide, ends_session, observed
+from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.core.events import SYSTEM
+from mfa_gate.core.messages import GateRequest, printable
+from mfa_gate.core.origins import origin_of
+from mfa_gate.core.policy import PathRule, Policy, match_rule
+from mfa_gate.core.transitions import event, same_spelling, seen
+from mfa_gate.flows.committing import Committer
+from mfa_gate.flows.facts import CachedFacts, FactsCache
+from mfa_gate.flows.traffic import Unattributed
+from mfa_gate.ports import Attribution, Change, FactsReader, Sessions
+from mfa_gate.signing import SessionCookie
+
+log = logging.getLogger("mfa_gate")
+
+TOUCH_AFTER_SECONDS = 60
+MAX_CANDIDATES = 4
+Look = Literal["cache", "store", "fresh"]
+"""How far to look for facts: in the cache alone, in the store where it has none, in the store always."""
+
+_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+class Bearings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a checker needs of the settings."""
+
+    rules: tuple[PathRule, ...]
+    public_url: str
+    cookie_name: str
+    store_id: str
+    observing: bool = False
+    narrow_cookie: bool = False
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision with what it was made from. `cached` may serve the same credentials again until it is dropped."""
+
+    decision: Decision
+    visit: Visit
+    known: Known | None
+    cached: CachedFacts | None = None
+    would_have: Decision | None = None
+
+
+class WouldBlock(Exception):
+    """Facts must be read from the store first."""
+
+
+class Checker:
+    """One per process. `check` may block on the store unless told not to."""
+
+    def __init__(
+        self,
+        *,
+        bearings: Bearings,
+        attribute: Callable[[GateRequest, int], Attribution],
+        read_cookie: Callable[[str, int], SessionCookie | None],
+        facts: FactsReader,
+        sessions: Sessions,
+        committer: Committer,
+        cache: FactsCache,
+        traffic: Unattributed,
+        clock: Callable[[], float],
+    ) -> None:
+        self._bearings = bearings
+        self._attribute = attribute
+        self._read_cookie = read_cookie
+        self._facts = facts
+        self._sessions = sessions
+        self._committer = committer
+        self._cache = cache
+        self._traffic = traffic
+        self._clock = clock
+
+    def check(self, request: GateRequest, *, look: Look = "store") -> Verdict | None:
+        """The verdict on one request; None if that needs the store and `look` is `cache`."""
+        now = int(self._clock())
+        visit = Visit(rule=self.rule(request), method=request.method)
+        known: Known | None = None
+        cached: CachedFacts | None = None
+        bears_session = True
+        try:
+            attribution = self._attribute(request, now)
+            cookie, twice = self._cookie(request, now)
+            bears_session = cookie is not None
+            visit = self._visit(request, visit, attribution, twice=twice)
+            known, cached = self._know(request, visit, attribution, cookie, now, look=look)
+            decision = decide(visit, known, now)
+        except WouldBlock:
+            return None
+        except Exception as error:
+            if isinstance(error, StoreUnavailable):
+                log.warning("store unavailable: %s", printable(str(error)))
+            else:
+                log.exception("checking a request failed")
+            known = cached = None
+            # Security: a sign-in whose older session could not be ended would not be asked for a code.
+            lost = visit.rule.kind == "sign_in" and bears_session
+            decision = Unavailable() if lost else decide(visit, None, now)
+        verdict = Verdict(decision=decision, visit=visit, known=known, cached=cached)
+        return self._observed(verdict) if self._bearings.observing else verdict
+
+    def rule(self, request: GateRequest) -> PathRule:
+        """The path rule that fits, with a method override judged as a method that no relaxing rule names."""
+        overridden = (
+            any(request.header(name) is not None for name in _OVERRIDES) or "_method=" in request.query
+        )
+        return match_rule(self._bearings.rules, request.path, request.method, overridden=overridden)
+
+    def _observed(self, verdict: Verdict) -> Verdict:
+        passing = observed(verdict.decision)
+        if passing is verdict.decision:
+            return verdict
+        refused = type(verdict.decision).__name__
+        who = verdict.visit.identity.subject if verdict.visit.identity else "nobody"
+        log.warning("observe: would have answered %s to %s", refused, printable(who))
+        return replace(verdict, decision=passing, would_have=verdict.decision)
+
+    def _cookie(self, request: GateRequest, now: int) -> tuple[SessionCookie | None, bool]:
+        values = [
+            value
+            for header in request.values("cookie")
+            for value in cookie_values(header, self._bearings.cookie_name)
+        ]
+        if len(values) != 1:
+            return None, len(values) > 1
+        cookie = self._read_cookie(values[0], now)
+        return (cookie if cookie is not None and cookie.store == self._bearings.store_id else None), False
+
+    def _visit(self, request: GateRequest, visit: Visit, attribution: Attribution, *, twice: bool) -> Visit:
+        return replace(
+            visit,
+            identity=attribution.identity,
+            unclear=attribution.duplicated or attribution.conflicting or twice,
+            unclaimed=bool(attribution.unclaimed),
+            preflight=(
+                request.method == "OPTIONS"
+                and request.header("origin") is not None
+                and request.header("access-control-request-method") is not None
+            ),
+            foreign_host=foreign_host(request, self._bearings.public_url),
+            cross_site=request.header("sec-fetch-site") == "cross-site",
+        )
+
+    def _know(
+        self,
+        request: GateRequest,
+        visit: Visit,
+        attribution: Attribution,
+        cookie: SessionCookie | None,
+        now: int,
+        *,
+        look: Look,
+    ) -> tuple[Known, CachedFacts | None]:
+        named = None if visit.identity is None else account_id(visit.identity.realm, visit.identity.subject)
+        if cookie is not None:
+            facts = self._read(cookie.account, session_key(cookie.id), now, look=look)
+            ended = self._ends(visit, facts.known, named, now, look=look)
+            if cookie.account == named and not ended:
+                return self._seen(visit, facts, now, look=look)
+        if named is not None:
+            return self._seen(visit, self._read(named, None, now, look=look), now, look=look)
+        policy = self._policy(look)
+        others = not policy.require_two_step and self._others(attribution, now, look=look)
+        if not policy.require_two_step and visit.rule.kind == "default":
+            self._count(request, attribution, now, look=look)
+        return Known(account=None, session=None, policy=policy, others_two_step=others), None
+
+    def _read(self, account: str, key: str | None, now: int, *, look: Look) -> CachedFacts:
+        cached = None if look == "fresh" else self._cache.get(account, key)
+        if cached is not None:
+            return cached
+        if look == "cache":
+            raise WouldBlock
+        ticket = self._cache.ticket()
+        facts = self._facts.facts(account, key, now)
+        policy = self._cache.policy()
+        if policy is None or policy.version != facts.policy_version:
+            policy = self._cache.put_policy(self._facts.policy(), ticket)
+        if facts.session is not None and now - facts.session.touched_at > TOUCH_AFTER_SECONDS:
+            self._sessions.touch(((account, facts.session.key),), now)
+        return self._cache.put(
+            account, facts.account, facts.session, session_key=key, policy=policy, ticket=ticket
+        )
+
+    def _policy(self, look: Look) -> Policy:
+        policy = None if look == "fresh" else self._cache.policy()
+        if policy is not None:
+            return policy
+        if look == "cache":
+            raise WouldBlock
+        ticket = self._cache.ticket()
+        return self._cache.put_policy(self._facts.policy(), ticket)
+
+    def _ends(self, visit: Visit, known: Known, named: str | None, now: int, *, look: Look) -> bool:
+        """End the session if this very request does; True if it did."""
+        session, account = known.session, known.account
+        if session is None or account is None:
+            return False
+        why = ends_session(visit, session, named, narrow_cookie=self._bearings.narrow_cookie)
+        if why is None:
+            return False
+        if look == "cache":
+            raise WouldBlock
+        try:
+            self._sessions.end_session(session, (event(account, "session_ended", SYSTEM, now, why=why),), now)
+        finally:
+            self._cache.drop(session.account_id)
+        return True
+
+    def _count(self, request: GateRequest, attribution: Attribution, now: int, *, look: Look) -> None:
+        due = self._traffic.note(request.path, attribution.unclaimed)
+        if due and look != "cache":
+            self._traffic.flush(now)
+
+    def _seen(
+        self, visit: Visit, facts: CachedFacts, now: int, *, look: Look
+    ) -> tuple[Known, CachedFacts | None]:
+        """Record who is seen for the first time, or under a changed name."""
+        identity, account = visit.identity, facts.known.account
+        if identity is None or (account is not None and not same_spelling(account, identity)):
+            return facts.known, None
+        after, events = seen(account, identity, now)
+        if not events:
+            return facts.known, facts
+        if look == "cache":
+            raise WouldBlock
+        stored = self._committer.run(after.id, lambda found: _sighting(found, identity, now), now)
+        return replace(facts.known, account=stored), None
+
+    def _others(self, attribution: Attribution, now: int, *, look: Look) -> bool:
+        """Whether anybody who may be meant has two-step; too many to look at counts as yes."""
+        if len(attribution.candidates) > MAX_CANDIDATES:
+            return True
+        for identity in attribution.candidates:
+            facts = self._read(account_id(identity.realm, identity.subject), None, now, look=look)
+            if facts.known.account is not None and facts.known.account.has_factor:
+                return True
+        return False
+
+
+def _sighting(found: Account | None, identity: Identity, now: int) -> tuple[Change | None, Account]:
+    if found is not None and not same_spelling(found, identity):
+        return None, found
+    after, events = seen(found, identity, now)
+    return (Change(account=after, events=events) if events else None), after
+
+
+def session_key(session_id: str) -> str:
+    """What the store keeps of a session's id, so that a thief of the store cannot make its cookie."""
+    return hashlib.sha256(session_id.encode()).hexdigest()
+
+
+def foreign_host(request: GateRequest, public_url: str) -> bool:
+    """True if the request was not addressed to `public_url`'s host. All loopback names are one host."""
+    hosts = request.values("host")
+    if len(hosts) != 1 or any(mark in hosts[0] for mark in "/?#@\\"):
+        return True
+    asked = origin_of(f"{urlsplit(public_url).scheme}://{hosts[0]}")
+    ours = origin_of(public_url)
+    return asked is None or ours is None or _loopback_as_one(asked) != _loopback_as_one(ours)
+
+
+def _loopback_as_one(origin: str) -> str:
+    parts = urlsplit(origin)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://loopback:{parts.port}" if host in _LOOPBACK else origin

@@ -1,0 +1,144 @@
+"""The facts cache: what the store said a moment ago, so that a verified request asks it rarely (design §5).
+
+It holds facts, never decisions. An entry lives one second at most, is dropped at once when its account is named, and
+an insert is discarded if that happened since its read began. Ages are monotonic and count from before the read.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.decision import Known
+from mfa_gate.core.policy import Policy
+from mfa_gate.core.sessions import Session
+
+TTL_SECONDS = 1.0
+CAPACITY = 50_000
+
+Key = tuple[str, str | None]
+
+
+class CachedFacts:
+    """Facts about one (account, session) pair; `good_until` 0 means dropped."""
+
+    __slots__ = ("good_until", "known")
+
+    def __init__(self, known: Known, good_until: float) -> None:
+        self.known = known
+        self.good_until = good_until
+
+
+class FactsCache:
+    """A bounded LRU, safe to share between threads."""
+
+    def __init__(
+        self, monotonic: Callable[[], float], *, ttl: float = TTL_SECONDS, capacity: int = CAPACITY
+    ) -> None:
+        self._monotonic = monotonic
+        self._ttl = ttl
+        self._capacity = capacity
+        self._entries: OrderedDict[Key, CachedFacts] = OrderedDict()
+        self._sessions_of: dict[str, set[Key]] = {}
+        self._dropped: OrderedDict[str, int] = OrderedDict()
+        self._drops = 0
+        self._forgotten = 0
+        self._policy: Policy | None = None
+        self._policy_good_until = 0.0
+        self._lock = Lock()
+
+    def ticket(self) -> tuple[float, int]:
+        """Taken before a read, handed in with what was read."""
+        return self._monotonic(), self._drops
+
+    def get(self, account_id: str, session_key: str | None) -> CachedFacts | None:
+        """Live facts, or None."""
+        entry = self._entries.get((account_id, session_key))
+        if entry is None or entry.good_until <= self._monotonic():
+            return None
+        return entry
+
+    def policy(self) -> Policy | None:
+        """The policy, if it was read within the last second."""
+        return self._policy if self._policy_good_until > self._monotonic() else None
+
+    def put_policy(self, policy: Policy, ticket: tuple[float, int]) -> Policy:
+        """Keep the newest policy ever seen; a worker never goes back to an older one."""
+        with self._lock:
+            if self._policy is None or policy.version >= self._policy.version:
+                if self._policy is None or policy.version > self._policy.version:
+                    self._policy = policy
+                    self._clear()
+                if max(self._dropped.get("policy", 0), self._forgotten) <= ticket[1]:
+                    self._policy_good_until = ticket[0] + self._ttl
+            return self._policy
+
+    def put(
+        self,
+        account_id: str,
+        account: Account | None,
+        session: Session | None,
+        *,
+        session_key: str | None,
+        policy: Policy,
+        ticket: tuple[float, int],
+    ) -> CachedFacts:
+        """Keep what was read, unless the account was named since; what comes back serves this one request anyway."""
+        known = Known(account=account, session=session, policy=policy)
+        entry = CachedFacts(known, ticket[0] + self._ttl)
+        key = (account_id, session_key)
+        with self._lock:
+            if (
+                self._forgotten > ticket[1]
+                or self._dropped.get(account_id, 0) > ticket[1]
+                or policy is not self._policy
+                or account is None
+            ):
+                entry.good_until = 0.0
+                return entry
+            replaced = self._entries.get(key)
+            if replaced is not None:
+                replaced.good_until = 0.0
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+            self._sessions_of.setdefault(account_id, set()).add(key)
+            while len(self._entries) > self._capacity:
+                oldest, gone = self._entries.popitem(last=False)
+                gone.good_until = 0.0
+                self._unlist(oldest)
+        return entry
+
+    def drop(self, account_id: str) -> None:
+        """Forget one account (or `policy`) at once."""
+        with self._lock:
+            self._drops += 1
+            self._dropped[account_id] = self._drops
+            self._dropped.move_to_end(account_id)
+            if len(self._dropped) > self._capacity:
+                _, self._forgotten = self._dropped.popitem(last=False)
+            if account_id == "policy":
+                self._policy_good_until = 0.0
+                self._clear()
+            for key in self._sessions_of.pop(account_id, ()):
+                self._entries.pop(key).good_until = 0.0
+
+    def drop_all(self) -> None:
+        """Forget everything at once."""
+        with self._lock:
+            self._drops += 1
+            self._forgotten = self._drops
+            self._policy_good_until = 0.0
+            self._clear()
+
+    def _clear(self) -> None:
+        for entry in self._entries.values():
+            entry.good_until = 0.0
+        self._entries.clear()
+        self._sessions_of.clear()
+
+    def _unlist(self, key: Key) -> None:
+        keys = self._sessions_of.get(key[0])
+        if keys is not None:
+            keys.discard(key)
+            if not keys:
+                del self._sessions_of[key[0]]
