@@ -1,6 +1,4 @@
-"""What each page of administration shows, as plain values; the companion of ``views.py``, under the same rules."""
-
-from __future__ import annotations
+"""What each page of administration shows, as plain values; the companion of `views.py`, under the same rules."""
 
 from typing import Literal
 
@@ -52,7 +50,7 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
 
 
 class StatusChip(Struct, frozen=True, kw_only=True):
-    """A filter of the users list with its count; ``status`` is ``None`` for everybody."""
+    """A filter of the users list with its count; `status` is `None` for everybody."""
 
     status: UserStatus | None
     count: int
@@ -77,7 +75,7 @@ class UserLine(Struct, frozen=True, kw_only=True):
 class AdminUsers(Struct, frozen=True, kw_only=True):
     """Admin, Users: the list with its filter in the address.
 
-    * ``GET admin/users``: ``q`` (prefix of name, e-mail or account name), ``status`` (kept from the address)
+    * `GET admin/users`: `q` (prefix of name, e-mail or account name), `status` (kept from the address)
     """
 
     chips: tuple[StatusChip, ...]
@@ -89,7 +87,9 @@ class AdminUsers(Struct, frozen=True, kw_only=True):
     next_href: str | None = None
 
 
-StandingReason = Literal["everyone", "group", "outside_groups", "policy_off", "exempt", "inactive"]
+StandingReason = Literal[
+    "everyone", "group", "outside_groups", "policy_off", "own_choice", "exempt", "inactive"
+]
 """Why two-step is or is not required of somebody."""
 
 NoResetReason = Literal["yourself", "administrator", "nothing_set_up", "not_allowed"]
@@ -98,8 +98,8 @@ NoResetReason = Literal["yourself", "administrator", "nothing_set_up", "not_allo
 class AdminUser(Struct, frozen=True, kw_only=True):
     """Admin, profile of one person.
 
-    * ``POST admin/users/<id>/reset``: ``reason``, ``code`` if ``needs_code``; only if ``no_reset`` is ``None``
-    * ``POST admin/users/<id>/sign-out``, only if ``may_sign_out``
+    * `POST admin/users/<id>/reset`: `reason`, `code` if `needs_code`; only if `no_reset` is `None`
+    * `POST admin/users/<id>/sign-out`, only if `may_sign_out`
     """
 
     id: str
@@ -115,7 +115,7 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     since: int | None = None
     deadline: int | None = None
     paused_until: int | None = None
-    """``None`` while ``status`` is ``paused``: closed until a reset."""
+    """`None` while `status` is `paused`: closed until a reset."""
     exempt_until: int | None = None
     last_confirmed_at: int | None = None
     ways: tuple[Way, ...] = ()
@@ -146,13 +146,13 @@ class PolicyEffect(Struct, frozen=True, kw_only=True):
 class AdminPolicies(Struct, frozen=True, kw_only=True):
     """Admin, Settings, Policies, section Security.
 
-    * ``POST admin/settings/policies``: ``require_two_step`` = ``1`` if ticked, ``version``, ``code`` (may be empty)
+    * `POST admin/settings/policies`: `require_two_step` = `1` if ticked, `version`, `code` (may be empty)
     """
 
     require: bool
     """As it is saved."""
     ticked: bool
-    """As the checkbox stands: differs from ``require`` when a save was answered with a question."""
+    """As the checkbox stands: differs from `require` when a save was answered with a question."""
     version: int
     effect: PolicyEffect
     enrolled: int = 0
@@ -179,7 +179,7 @@ class AuditKind(Struct, frozen=True, kw_only=True):
 class AdminAudit(Struct, frozen=True, kw_only=True):
     """Admin, Audit: what happened, in sentences.
 
-    * ``GET admin/audit``: ``person``, ``kind``
+    * `GET admin/audit`: `person`, `kind`
     """
 
     lines: tuple[HistoryLine, ...]

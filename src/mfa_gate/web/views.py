@@ -3,10 +3,8 @@
 A route computes one of these records and hands it to the renderer, which picks the template by the record's type.
 Times are UTC epoch seconds. Kinds are literals because the words for them belong to the templates, where they can be
 translated. Each docstring names the forms that the page sends: method, path below the mount, fields. Every form also
-sends ``csrf``. Where to go afterwards (``next``) is kept by the server and never travels in a form.
+sends `csrf`. Where to go afterwards (`next`) is kept by the server and never travels in a form.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
@@ -34,7 +32,7 @@ class Chrome(Struct, frozen=True, kw_only=True):
     name: str
     """The portal's name, as people call it."""
     accent: str = "#2f5bd8"
-    """``#rgb`` or ``#rrggbb``; the only color of the organization's own."""
+    """`#rgb` or `#rrggbb`; the only color of the organization's own."""
     logo_url: str | None = None
     portal_url: str = "/"
     """The way back to the portal."""
@@ -51,17 +49,17 @@ class PageContext(Struct, frozen=True, kw_only=True):
     mount: str = "/mfa"
     """Path of the mount as the browser sees it, the portal's root path included, without a last slash."""
     language: str = "en"
-    """One of the languages that the renderer has; see ``translations.choose_language``."""
+    """One of the languages that the renderer has; see `translations.choose_language`."""
     csrf: str = ""
     person: str | None = None
-    """Name of whoever is signed in to the portal, ``None`` for a stranger."""
+    """Name of whoever is signed in to the portal, `None` for a stranger."""
     is_admin: bool = False
     """Whether the tab and bar of administration are shown. It hides links, it protects nothing."""
     observing: bool = False
-    """``mode = "observe"``: every admin page says that nothing is enforced."""
+    """`mode = "observe"`: every admin page says that nothing is enforced."""
 
     def url(self, path: str = "", /, **query: str | int) -> str:
-        """Absolute path of ``path`` below the mount, with ``query`` added."""
+        """Absolute path of `path` below the mount, with `query` added."""
         base = f"{self.mount}/{quote(path, safe='/.-_~')}" if path else f"{self.mount}/"
         return f"{base}?{urlencode(query)}" if query else base
 
@@ -69,7 +67,8 @@ class PageContext(Struct, frozen=True, kw_only=True):
 class Pause(Struct, frozen=True, kw_only=True):
     """Too many wrong codes: until when this way is closed."""
 
-    until: int
+    until: int | None
+    """`None`: until another way or a reset opens it."""
     others_open: bool = False
     """Whether another way, such as a recovery code, still works."""
 
@@ -82,20 +81,20 @@ class Link(Struct, frozen=True, kw_only=True):
 
 
 class HistoryLine(Struct, frozen=True, kw_only=True):
-    """One audit event, ready to be told as a sentence (see ``sentences.py``)."""
+    """One audit event, ready to be told as a sentence (see `sentences.py`)."""
 
     at: int
     kind: str
     """The event's own name; one without a sentence is shown as it is."""
     actor: str | None = None
-    """Who did it; ``None`` when it was the gate itself."""
+    """Who did it; `None` when it was the gate itself."""
     person: str | None = None
-    """To whom; ``None`` for the organization, equal to ``actor`` for one's own account."""
+    """To whom; `None` for the organization, equal to `actor` for one's own account."""
     person_href: str | None = None
     where: str | None = None
     """Address and browser, if known."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """Further facts of the event: ``reason``, ``way``, ``left``."""
+    """Further facts of the event: `reason`, `way`, `left`."""
 
 
 class SetupWay(Struct, frozen=True, kw_only=True):
@@ -108,8 +107,8 @@ class SetupWay(Struct, frozen=True, kw_only=True):
 class SetupChoose(Struct, frozen=True, kw_only=True):
     """Wizard, step 1 of 3: choose how.
 
-    * ``POST setup/choose``: ``how`` (a ``WayKind``), ``setup_code`` if ``asks_setup_code``
-    * ``POST setup/later``, only if ``may_wait``
+    * `POST setup/choose`: `how` (a `WayKind`), `setup_code` if `asks_setup_code`
+    * `POST setup/later`, only if `may_wait`
     """
 
     ways: tuple[SetupWay, ...]
@@ -118,7 +117,7 @@ class SetupChoose(Struct, frozen=True, kw_only=True):
     deadline: int | None = None
     may_wait: bool = False
     asks_setup_code: bool = False
-    """First enrollment of an administrator: the one-time code printed by ``init`` or ``admin-code``."""
+    """First enrollment of an administrator: the one-time code printed by `init` or `admin-code`."""
     setup_code_problem: CodeProblem | None = None
     pause: Pause | None = None
     replacing: bool = False
@@ -128,12 +127,12 @@ class SetupChoose(Struct, frozen=True, kw_only=True):
 class SetupScan(Struct, frozen=True, kw_only=True):
     """Wizard, step 2 of 3: scan, and confirm with a first code.
 
-    * ``POST setup/confirm``: ``code``
-    * ``POST setup/back``: to step 1, only if ``may_go_back``
+    * `POST setup/confirm`: `code`
+    * `POST setup/back`: to step 1, only if `may_go_back`
     """
 
     qr_svg: Markup
-    """Trusted: made by us with segno (``omitsize``, no ``style``), never from anything that a person typed."""
+    """Trusted: made by us with segno (`omitsize`, no `style`), never from anything that a person typed."""
     key_groups: tuple[str, ...]
     """The secret in base32, in groups of four."""
     otpauth_uri: str
@@ -147,8 +146,8 @@ class SetupScan(Struct, frozen=True, kw_only=True):
 class SetupCodes(Struct, frozen=True, kw_only=True):
     """Wizard, step 3 of 3, and new codes from Account Settings: save the recovery codes.
 
-    * ``POST setup/codes.txt``: ``codes`` (the shown codes, one a line), answered as a download
-    * ``POST setup/saved``, or ``POST account/recovery-codes/saved`` when not ``in_wizard``
+    * `POST setup/codes.txt`: `codes` (the shown codes, one a line), answered as a download
+    * `POST setup/saved`, or `POST account/recovery-codes/saved` when not `in_wizard`
     """
 
     codes: tuple[str, ...]
@@ -160,11 +159,11 @@ class SetupDone(Struct, frozen=True, kw_only=True):
 
     continue_url: str
     continue_text: str | None = None
-    """What is found there, such as a path; ``None`` says the portal's name."""
+    """What is found there, such as a path; `None` says the portal's name."""
 
 
 class Onward(Struct, frozen=True, kw_only=True):
-    """A page that leads on at once, where a redirect after a form would be stopped by ``form-action``."""
+    """A page that leads on at once, where a redirect after a form would be stopped by `form-action`."""
 
     continue_url: str
 
@@ -172,19 +171,19 @@ class Onward(Struct, frozen=True, kw_only=True):
 class Verify(Struct, frozen=True, kw_only=True):
     """Enter a code at sign-in or for step-up.
 
-    * ``POST verify``: ``factor`` (a ``CodeMethod``), ``code``, ``remember`` = ``1`` if ticked
-    * links: ``verify?factor=recovery_code`` and ``verify?factor=totp``
+    * `POST verify`: `factor` (a `CodeMethod`), `code`, `remember` = `1` if ticked
+    * links: `verify?factor=recovery_code` and `verify?factor=totp`
     """
 
     method: CodeMethod = "totp"
     other_methods: tuple[CodeMethod, ...] = ("recovery_code",)
     step_up_for: str | None = None
-    """What asks again, such as ``Patient archive`` or a path; ``None`` at sign-in."""
+    """What asks again, such as `Patient archive` or a path; `None` at sign-in."""
     step_up: bool = False
     problem: CodeProblem | None = None
     pause: Pause | None = None
     remember_days: int | None = None
-    """Offer to remember this browser for so many days; ``None`` where the policy does not allow it."""
+    """Offer to remember this browser for so many days; `None` where the policy does not allow it."""
 
 
 class RecoveryCodeUsed(Struct, frozen=True, kw_only=True):
@@ -213,7 +212,7 @@ class SessionLine(Struct, frozen=True, kw_only=True):
 
     id: str
     browser: str
-    """Such as ``Firefox on Linux``; comes from the client and may be anything."""
+    """Such as `Firefox on Linux`; comes from the client and may be anything."""
     where: str | None = None
     started_at: int
     last_seen_at: int | None = None
@@ -235,14 +234,14 @@ AccountNotice = Literal[
 class AccountSettings(Struct, frozen=True, kw_only=True):
     """Account Settings, tab Account.
 
-    * ``POST account/turn-off``: ``code``, only if ``may_turn_off``
-    * ``POST account/recovery-codes``, if ``recovery_left`` is not ``None``
-    * ``POST account/replace`` and ``POST account/remove``: ``way`` (its id)
-    * ``POST account/sessions/end``: ``session`` (its id)
-    * ``POST account/sessions/end-others``
-    * link: ``setup``
+    * `POST account/turn-off`: `code`, only if `may_turn_off`
+    * `POST account/recovery-codes`, if `recovery_left` is not `None`
+    * `POST account/replace` and `POST account/remove`: `way` (its id)
+    * `POST account/sessions/end`: `session` (its id)
+    * `POST account/sessions/end-others`
+    * link: `setup`
 
-    An act that needs a fresh code and has none is answered with ``Confirm``; turning off has its field in place.
+    An act that needs a fresh code and has none is answered with `Confirm`; turning off has its field in place.
     """
 
     on: bool
@@ -268,7 +267,7 @@ ConfirmAct = Literal["new_codes", "replace_way", "remove_way", "end_session", "r
 class Confirm(Struct, frozen=True, kw_only=True):
     """Confirm it's you: asks for a fresh code and sends the act again with it.
 
-    * ``POST`` to ``action``: ``code`` and every pair of ``fields``
+    * `POST` to `action`: `code` and every pair of `fields`
     """
 
     act: ConfirmAct
@@ -302,7 +301,7 @@ class Message(Struct, frozen=True, kw_only=True):
 
     kind: MessageKind
     retry_url: str | None = None
-    """Where to try again; ``None`` offers the way back to the portal only."""
+    """Where to try again; `None` offers the way back to the portal only."""
     paused_until: int | None = None
     links: tuple[Link, ...] = ()
     reference: str | None = None

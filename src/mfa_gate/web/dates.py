@@ -1,0 +1,65 @@
+"""Writes moments in words, in a given language and zone; it reads no clock."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+DateStyle = Literal["date", "clock", "moment"]
+"""`3 May 2026`, `14:32`, and both; the year is left out in the current one, today and yesterday are named."""
+
+
+def N_(message: str) -> str:  # noqa: N802 -- the name that gettext's tools look for
+    """Mark a message for translation that is translated later."""
+    return message
+
+
+_MONTHS = (
+    N_("January"),
+    N_("February"),
+    N_("March"),
+    N_("April"),
+    N_("May"),
+    N_("June"),
+    N_("July"),
+    N_("August"),
+    N_("September"),
+    N_("October"),
+    N_("November"),
+    N_("December"),
+)
+
+
+def zone_named(name: str) -> tzinfo:
+    """The zone with this IANA name; UTC needs no zone files."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def in_words(at: int, style: DateStyle, *, now: int, zone: tzinfo, translate: Callable[[str], str]) -> str:
+    """The moment `at` as people write it."""
+    then, today = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
+    clock = f"{then:%H:%M}" + (" UTC" if zone is UTC else "")
+    if style == "clock":
+        return clock
+    day = _day(then, today, translate, named=style == "moment")
+    if style == "date":
+        return day
+    return translate("{day}, {clock}").format(day=day, clock=clock)
+
+
+def time_element(at: int, style: DateStyle, words: str) -> Markup:
+    """`<time>` with the exact moment; a script may rewrite `words` for the reader's own zone."""
+    exact = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return Markup('<time datetime="{}" data-style="{}">{}</time>').format(exact, style, words)
+
+
+def _day(then: datetime, today: datetime, translate: Callable[[str], str], *, named: bool) -> str:
+    if named and then.date() == today.date():
+        return translate("today")
+    if named and then.date() == today.date() - timedelta(days=1):
+        return translate("yesterday")
+    month = translate(_MONTHS[then.month - 1])
+    pattern = translate("{day} {month}") if then.year == today.year else translate("{day} {month} {year}")
+    return pattern.format(day=then.day, month=month, year=then.year)

@@ -1,0 +1,91 @@
+"""Tells audit events as sentences; it decides nothing and shows what it does not know under the event's own name."""
+
+from collections.abc import Callable, Mapping
+
+from markupsafe import Markup
+from msgspec import Struct
+
+from mfa_gate.web.dates import N_
+from mfa_gate.web.views import HistoryLine
+
+
+class Telling(Struct, frozen=True):
+    """How one kind of event is told: its name in a filter, and the sentence; `by_other` if somebody else did it."""
+
+    label: str
+    sentence: str
+    by_other: str | None = None
+
+
+TELLINGS: Mapping[str, Telling] = {
+    "store_created": Telling(N_("Store created"), N_("The store was created.")),
+    "policy_changed": Telling(N_("Policy changed"), N_("{actor} changed the policy.")),
+    "account_seen": Telling(N_("First visit"), N_("{person} was seen for the first time.")),
+    "profile_changed": Telling(N_("Profile changed"), N_("Name, e-mail or groups of {person} changed.")),
+    "spelling_refused": Telling(
+        N_("Other spelling refused"), N_("Another spelling of the account name {person} was refused.")
+    ),
+    "admin_code_made": Telling(N_("Setup code made"), N_("{actor} made a setup code for {person}.")),
+    "admin_code_spent": Telling(N_("Setup code used"), N_("{person} used a setup code.")),
+    "enrollment_started": Telling(N_("Setup begun"), N_("{person} began to set up two-step.")),
+    "factor_added": Telling(N_("Two-step set up"), N_("{person} added an authenticator app.")),
+    "factor_replaced": Telling(N_("App replaced"), N_("{person} replaced their authenticator app.")),
+    "factor_removed": Telling(
+        N_("App removed"),
+        N_("{person} removed an authenticator app."),
+        N_("{actor} removed an authenticator app of {person}."),
+    ),
+    "factor_disabled": Telling(
+        N_("App disabled"), N_("The authenticator app of {person} was disabled after too many wrong codes.")
+    ),
+    "verified": Telling(N_("Code confirmed"), N_("{person} confirmed with a code.")),
+    "code_rejected": Telling(N_("Wrong code"), N_("A wrong code was entered for {person}.")),
+    "account_paused": Telling(N_("Paused"), N_("{person} was paused after too many wrong codes.")),
+    "tried_while_paused": Telling(
+        N_("Tried while paused"), N_("More codes were tried for {person} during the pause.")
+    ),
+    "guessing_noticed": Telling(
+        N_("Guessing noticed"), N_("Somebody may be guessing the codes of {person}.")
+    ),
+    "account_locked": Telling(
+        N_("Locked"), N_("{person} was locked after too many wrong codes in a row; a reset opens it.")
+    ),
+    "recovery_code_used": Telling(N_("Recovery code used"), N_("{person} used a recovery code.")),
+    "recovery_codes_made": Telling(N_("Recovery codes made"), N_("{person} made new recovery codes.")),
+    "turned_off": Telling(N_("Turned off"), N_("{person} turned off two-step.")),
+    "reset": Telling(N_("Reset"), N_("{actor} reset two-step for {person}.")),
+    "signed_out": Telling(N_("Signed out"), N_("{person} signed out.")),
+    "signed_out_everywhere": Telling(
+        N_("Signed out everywhere"),
+        N_("{person} ended all their sessions."),
+        N_("{actor} ended all sessions of {person}."),
+    ),
+    "session_ended": Telling(
+        N_("Session ended"), N_("{person} ended a session."), N_("{actor} ended a session of {person}.")
+    ),
+    "act_refused": Telling(N_("Act refused"), N_("{actor} tried something that is not allowed.")),
+}
+
+
+def label(kind: str, translate: Callable[[str], str]) -> str:
+    """Short name of a kind of event, for filters and badges."""
+    telling = TELLINGS.get(kind)
+    return translate(telling.label) if telling else kind
+
+
+def tell(line: HistoryLine, translate: Callable[[str], str]) -> Markup:
+    """The event as one sentence; names in it are escaped and set apart."""
+    actor = _named(line.actor) if line.actor else Markup("{}").format(translate(N_("The gate")))
+    person = _named(line.person, line.person_href) if line.person else actor
+    telling = TELLINGS.get(line.kind)
+    if telling is None:
+        return Markup("{}: {}").format(line.kind, person)
+    other = telling.by_other if line.actor and line.person and line.actor != line.person else None
+    # Security: only the sentence, which is ours, is trusted; what people typed is escaped by Markup.format.
+    return Markup(translate(other or telling.sentence)).format(actor=actor, person=person)  # noqa: S704
+
+
+def _named(name: str, href: str | None = None) -> Markup:
+    if href:
+        return Markup('<a class="name" href="{}"><bdi>{}</bdi></a>').format(href, name)
+    return Markup('<bdi class="name">{}</bdi>').format(name)

@@ -1,0 +1,8 @@
+// Small comforts. Every page does its work without this file; nothing here decides anything.
+import { copyButtons, printButtons } from "./tools.js";
+import { codeFields, oneSubmission } from "./forms.js";
+import { countdowns, localTimes, onward } from "./times.js";
+
+for (const start of [copyButtons, printButtons, codeFields, oneSubmission, countdowns, localTimes, onward]) {
+  start(document);
+}

@@ -1,0 +1,370 @@
+"""Pages as they look on an ordinary day, and on a bad one: the sample views of the rendering and browser tests."""
+
+import segno
+from markupsafe import Markup
+
+from mfa_gate.web.admin_views import (
+    AdminAudit,
+    AdminOverview,
+    AdminPolicies,
+    AdminUser,
+    AdminUsers,
+    Attention,
+    AuditKind,
+    PolicyEffect,
+    StatusChip,
+    UserLine,
+)
+from mfa_gate.web.rendering import View
+from mfa_gate.web.sentences import TELLINGS
+from mfa_gate.web.views import (
+    AccountSettings,
+    Chrome,
+    Confirm,
+    HistoryLine,
+    Link,
+    Message,
+    Onward,
+    PageContext,
+    Pause,
+    RecoveryCodeUsed,
+    SessionLine,
+    SetupChoose,
+    SetupCodes,
+    SetupDone,
+    SetupScan,
+    SetupWay,
+    SignInRequired,
+    Verify,
+    Way,
+)
+
+NOW = 1_773_498_720  # 14 March 2026, 14:32 UTC
+HOUR, DAY = 3_600, 86_400
+
+CHROME = Chrome(name="Example Files", help_url="https://help.example.test/", help_text="Questions? Ask the help desk")
+PAGE = PageContext(now=NOW, csrf="token-of-the-form", person="Alice Moreau")
+ADMIN_PAGE = PageContext(now=NOW, csrf="token-of-the-form", person="Robin Admin", is_admin=True)
+
+_URI = "otpauth://totp/Example%20Files:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Files"
+QR = Markup(segno.make(_URI, error="m").svg_inline(omitsize=True, svgclass=None, lineclass=None, border=2))  # noqa: S704
+CODES = (
+    "k3v9-0qhm-x72c-tdwe",
+    "4b8n-zz1r-5fjq-0m6y",
+    "h7tc-28dw-rk3g-9pev",
+    "x0q5-mj6b-a1sn-c84f",
+    "2wgy-e9kh-7vt3-qd5r",
+    "nb60-1fzc-p8xm-3jhk",
+    "r5se-g47a-yw9d-06tq",
+    "c1mh-vx3k-b2ne-8zfj",
+    "6pdt-90rg-hs5w-kayq",
+    "z8jf-4ec7-m3bv-1xn0",
+)
+
+APP = Way(
+    id="f1", kind="totp", name="Authenticator app", added_at=NOW - 40 * DAY, last_used_at=NOW - HOUR, may_replace=True
+)
+SESSIONS = (
+    SessionLine(
+        id="s1", browser="Firefox on Linux", where="192.0.2.17", started_at=NOW - HOUR, last_seen_at=NOW, current=True
+    ),
+    SessionLine(
+        id="s2", browser="Safari on iPhone", where="198.51.100.4", started_at=NOW - 2 * DAY, last_seen_at=NOW - DAY
+    ),
+    SessionLine(id="s3", browser="Chrome on Windows", started_at=NOW - 9 * DAY),
+)
+HISTORY = (
+    HistoryLine(
+        at=NOW - 300,
+        kind="reset",
+        actor="Robin Admin",
+        person="Alice Moreau",
+        person_href="/mfa/admin/users/a1",
+        where="192.0.2.9",
+        facts={"reason": "Lost phone, called back at the number on file"},
+    ),
+    HistoryLine(at=NOW - HOUR, kind="policy_changed", actor="Robin Admin", facts={"require_two_step": "on"}),
+    HistoryLine(at=NOW - 5 * HOUR, kind="code_rejected", person="Bob Tanaka", where="203.0.113.80"),
+    HistoryLine(at=NOW - DAY, kind="verified", actor="Alice Moreau", person="Alice Moreau", where="Safari on iPhone"),
+    HistoryLine(at=NOW - 40 * DAY, kind="factor_added", actor="Alice Moreau", person="Alice Moreau"),
+    HistoryLine(at=NOW - 400 * DAY, kind="store_created"),
+)
+USERS = (
+    UserLine(
+        id="a1",
+        href="/mfa/admin/users/a1",
+        name="Alice Moreau",
+        email="alice@example.test",
+        status="enrolled",
+        ways=("totp",),
+        last_confirmed_at=NOW - HOUR,
+        groups=("staff", "billing"),
+    ),
+    UserLine(
+        id="b2",
+        href="/mfa/admin/users/b2",
+        name="Bob Tanaka",
+        email="bob@example.test",
+        status="missing",
+        groups=("staff",),
+    ),
+    UserLine(
+        id="c3",
+        href="/mfa/admin/users/c3",
+        name="Carol Nguyen",
+        email="carol@example.test",
+        status="grace",
+        deadline=NOW + 6 * DAY,
+    ),
+    UserLine(
+        id="d4",
+        href="/mfa/admin/users/d4",
+        name="Dmitri Sokolov",
+        email="dmitri@example.test",
+        status="paused",
+        ways=("totp", "webauthn"),
+        last_confirmed_at=NOW - DAY,
+        groups=("contractors",),
+    ),
+    UserLine(
+        id="e5",
+        href="/mfa/admin/users/e5",
+        name="Esther Bartholomew-Featherstonehaugh of the Department of Long and Windy Names",
+        email="esther.bartholomew-featherstonehaugh@long-department-name.example.test",
+        status="exempt",
+        groups=("board",),
+    ),
+    UserLine(id="f6", href="/mfa/admin/users/f6", name="frank", status="inactive"),
+)
+CHIPS = (
+    StatusChip(status=None, count=1002, href="/mfa/admin/users", current=True),
+    StatusChip(status="enrolled", count=938, href="/mfa/admin/users?status=enrolled"),
+    StatusChip(status="missing", count=41, href="/mfa/admin/users?status=missing"),
+    StatusChip(status="grace", count=8, href="/mfa/admin/users?status=grace"),
+    StatusChip(status="exempt", count=12, href="/mfa/admin/users?status=exempt"),
+    StatusChip(status="paused", count=3, href="/mfa/admin/users?status=paused"),
+    StatusChip(status="inactive", count=0, href="/mfa/admin/users?status=inactive"),
+)
+EFFECT = PolicyEffect(
+    asked_to_set_up=41, never_signed_in=18, unattributed=3, asked_href="/mfa/admin/users?status=missing"
+)
+PROFILE = AdminUser(
+    id="a1",
+    name="Alice Moreau",
+    email="alice@example.test",
+    subject="alice",
+    groups=("staff", "billing"),
+    status="enrolled",
+    required=True,
+    because="everyone",
+    since=NOW - 40 * DAY,
+    last_confirmed_at=NOW - HOUR,
+    ways=(APP,),
+    recovery_left=7,
+    sessions=SESSIONS[:2],
+    history=HISTORY,
+    history_href="/mfa/admin/audit?person=alice",
+    may_sign_out=True,
+)
+SCAN = SetupScan(qr_svg=QR, key_groups=("JBSW", "Y3DP", "EHPK", "3PXP") * 2, otpauth_uri=_URI)
+
+PERSON_VIEWS: dict[str, View] = {
+    "setup-choose": SetupChoose(ways=(SetupWay(kind="totp"),)),
+    "setup-choose-both": SetupChoose(
+        ways=(SetupWay(kind="webauthn", recommended=True), SetupWay(kind="totp")),
+        deadline=NOW + 6 * DAY,
+        may_wait=True,
+    ),
+    "setup-choose-admin": SetupChoose(
+        ways=(SetupWay(kind="totp"),), asks_setup_code=True, setup_code_problem="wrong"
+    ),
+    "setup-choose-replacing": SetupChoose(ways=(SetupWay(kind="totp"),), replacing=True, pause=Pause(until=NOW + 60)),
+    "setup-choose-by-choice": SetupChoose(ways=(SetupWay(kind="totp"),), required=False),
+    "setup-scan": SCAN,
+    "setup-scan-wrong": SetupScan(
+        qr_svg=QR,
+        key_groups=SCAN.key_groups,
+        otpauth_uri=_URI,
+        problem="wrong",
+        fresh_secret=True,
+        may_go_back=True,
+        pause=Pause(until=NOW + 30),
+    ),
+    "setup-codes": SetupCodes(codes=CODES),
+    "new-codes": SetupCodes(codes=CODES, in_wizard=False),
+    "setup-done": SetupDone(continue_url="/files"),
+    "onward": Onward(continue_url="https://portal.example.test/files"),
+    "verify": Verify(),
+    "verify-wrong": Verify(problem="wrong", remember_days=30),
+    "verify-missing": Verify(problem="missing", step_up=True),
+    "verify-step-up": Verify(step_up=True, step_up_for="Patient archive"),
+    "verify-paused": Verify(pause=Pause(until=NOW + 272, others_open=True)),
+    "verify-locked": Verify(pause=Pause(until=None)),
+    "verify-recovery": Verify(method="recovery_code", other_methods=("totp",)),
+    "verify-recovery-wrong": Verify(method="recovery_code", other_methods=("totp",), problem="wrong"),
+    "recovery-code-used": RecoveryCodeUsed(left=3, continue_url="/files"),
+    "recovery-code-used-last": RecoveryCodeUsed(left=1, continue_url="/files"),
+    "account-required": AccountSettings(
+        on=True,
+        required=True,
+        since=NOW - 40 * DAY,
+        ways=(APP,),
+        recovery_left=7,
+        sessions=SESSIONS,
+    ),
+    "account-by-choice": AccountSettings(
+        on=True,
+        since=NOW - 40 * DAY,
+        ways=(APP,),
+        recovery_left=2,
+        sessions=SESSIONS[:1],
+        may_turn_off=True,
+        turn_off_problem="wrong",
+        notice="codes_made",
+    ),
+    "account-off": AccountSettings(on=False, sessions=(), notice="turned_off"),
+    "account-grace": AccountSettings(on=False, required=True, required_from=NOW + 6 * DAY),
+    "account-exempt": AccountSettings(on=False, exempt_until=NOW + 90 * DAY),
+    "account-paused": AccountSettings(
+        on=True,
+        since=NOW - 40 * DAY,
+        paused_until=NOW + 600,
+        ways=(Way(id="f1", kind="webauthn", name="Blue key", added_at=NOW - DAY, disabled=True, may_remove=True),),
+        may_turn_off=True,
+        turn_off_pause=Pause(until=NOW + 600),
+    ),
+    "account-with-recovery-code": AccountSettings(on=True, ways=(APP,), recovery_left=6),
+    "confirm-new-codes": Confirm(act="new_codes", action="account/recovery-codes"),
+    "confirm-replace": Confirm(act="replace_way", action="account/replace", fields=(("way", "f1"),)),
+    "confirm-remove": Confirm(
+        act="remove_way", action="account/remove", fields=(("way", "f1"),), subject="Blue key", problem="wrong"
+    ),
+    "confirm-end": Confirm(act="end_session", action="account/sessions/end", pause=Pause(until=NOW + 30)),
+    "confirm-reset": Confirm(act="reset_person", action="admin/users/b2/reset", subject="Bob Tanaka"),
+    "confirm-page": Confirm(act="open_page", action="confirm"),
+    "sign-in-required": SignInRequired(sign_in_url="/login?next=/files"),
+    "message-bad-request": Message(kind="bad_request"),
+    "message-form-expired": Message(kind="form_expired", retry_url="/mfa/account"),
+    "message-not-allowed": Message(kind="not_allowed", links=(Link(href="/mfa/account", text="Account Settings"),)),
+    "message-not-found": Message(kind="not_found"),
+    "message-conflict": Message(kind="conflict"),
+    "message-paused": Message(kind="paused", paused_until=NOW + 900),
+    "message-too-large": Message(kind="too_large"),
+    "message-unavailable": Message(kind="unavailable", retry_url="/files", reference="7f3a-11c9"),
+    "message-signed-out": Message(kind="signed_out"),
+    "message-later": Message(kind="later"),
+}
+ADMIN_VIEWS: dict[str, View] = {
+    "admin-overview": AdminOverview(
+        covered=938,
+        people=1002,
+        covered_href="/mfa/admin/users?status=enrolled",
+        people_href="/mfa/admin/users",
+        require=True,
+        require_since=NOW - 13 * DAY,
+        exemptions=12,
+        exemptions_href="/mfa/admin/users?status=exempt",
+        attention=(
+            Attention(kind="missing", count=41, href="/mfa/admin/users?status=missing"),
+            Attention(kind="never_signed_in", count=18, href="/mfa/admin/users?status=missing&seen=never"),
+            Attention(kind="grace", count=8, href="/mfa/admin/users?status=grace"),
+            Attention(kind="paused", count=3, href="/mfa/admin/users?status=paused"),
+            Attention(kind="exempt", count=12, href="/mfa/admin/users?status=exempt"),
+            Attention(kind="exemptions_ending", count=1, href="/mfa/admin/users?status=exempt"),
+            Attention(kind="reminders_failed", count=5, href="/mfa/admin/audit?kind=reminder_failed"),
+            Attention(kind="unattributed", count=4, href="/mfa/admin/settings/policies"),
+        ),
+        recent=HISTORY[:4],
+    ),
+    "admin-overview-new": AdminOverview(
+        covered=0, people=0, covered_href="/mfa/admin/users", people_href="/mfa/admin/users", require=False
+    ),
+    "admin-users": AdminUsers(chips=CHIPS, lines=USERS, next_href="/mfa/admin/users?after=f6"),
+    "admin-users-nobody-found": AdminUsers(chips=CHIPS, lines=(), query="zz", first_href="/mfa/admin/users?q=zz"),
+    "admin-users-nobody-there": AdminUsers(chips=CHIPS, lines=(), status="inactive"),
+    "admin-users-empty": AdminUsers(chips=(), lines=()),
+    "admin-user": PROFILE,
+    "admin-user-asking": AdminUser(
+        id="b2",
+        name="Bob Tanaka",
+        subject="bob",
+        status="paused",
+        required=True,
+        because="group",
+        because_group="staff",
+        deadline=NOW + 6 * DAY,
+        needs_code=True,
+        reason_missing=True,
+        code_problem="wrong",
+        pause=Pause(until=NOW + 30),
+        ways=(APP,),
+    ),
+    "admin-user-missing": AdminUser(
+        id="c3",
+        name="Carol Nguyen",
+        subject="carol",
+        status="missing",
+        required=False,
+        because="policy_off",
+        no_reset="nothing_set_up",
+        notice="reset",
+    ),
+    "admin-user-administrator": AdminUser(
+        id="d4",
+        name="Dmitri Sokolov",
+        subject="dmitri",
+        status="exempt",
+        exempt_until=NOW + 90 * DAY,
+        required=False,
+        because="exempt",
+        no_reset="administrator",
+        notice="signed_out",
+    ),
+    "admin-policies-off": AdminPolicies(require=False, ticked=False, version=3, effect=EFFECT),
+    "admin-policies-turning-on": AdminPolicies(
+        require=False, ticked=True, version=3, effect=EFFECT, actor_enrolled=False, refused="actor_not_enrolled"
+    ),
+    "admin-policies-on": AdminPolicies(
+        require=True,
+        ticked=True,
+        version=4,
+        effect=EFFECT,
+        enrolled=938,
+        saved="turned_on",
+        changed_at=NOW - 5,
+        changed_by="Robin Admin",
+    ),
+    "admin-policies-turning-off": AdminPolicies(
+        require=True,
+        ticked=False,
+        version=4,
+        effect=EFFECT,
+        enrolled=938,
+        code_problem="wrong",
+        refused="stale",
+        changed_at=NOW - 13 * DAY,
+    ),
+    "admin-policies-saved": AdminPolicies(require=False, ticked=False, version=5, effect=EFFECT, saved="turned_off"),
+    "admin-audit": AdminAudit(
+        lines=HISTORY,
+        kinds=(*(AuditKind(value=kind) for kind in TELLINGS), AuditKind(value="reset", current=True)),
+        person="alice",
+        kind="reset",
+        first_href="/mfa/admin/audit",
+        next_href="/mfa/admin/audit?after=17",
+        verified_at=NOW - 90,
+    ),
+    "admin-audit-empty": AdminAudit(lines=(), kind="reset"),
+    "admin-audit-all": AdminAudit(
+        lines=tuple(
+            HistoryLine(at=NOW - 60 * index, kind=kind, actor="Robin Admin", person="Alice Moreau")
+            for index, kind in enumerate((*TELLINGS, "a_kind_of_tomorrow"))
+        )
+    ),
+}
+VIEWS: dict[str, View] = PERSON_VIEWS | ADMIN_VIEWS
+
+
+def page_of(name: str) -> PageContext:
+    """The page context that goes with a sample."""
+    return ADMIN_PAGE if name in ADMIN_VIEWS else PAGE
