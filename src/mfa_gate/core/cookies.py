@@ -41,10 +41,7 @@ def join_cookie_headers(values: Iterable[str]) -> str:
 def _is(key: str, name: str) -> bool:
     # Security: Starlette and Django strip whatever Unicode calls a space, Django after decoding UTF-8. A second
     # session cookie behind a no-break space must be seen here if the portal sees it.
-    trimmed = key.strip()
-    if trimmed == name:
+    if key.strip() == name:
         return True
-    return (
-        not trimmed.isascii()
-        and trimmed.encode("latin-1", "replace").decode(errors="replace").strip() == name
-    )
+    # The whole key is decoded: cut first as latin-1, the bytes of a no-break space would be cut in two.
+    return not key.isascii() and key.encode("latin-1", "replace").decode(errors="replace").strip() == name
