@@ -1,6 +1,5 @@
-"""What the gate keeps about one person, and every way in which that may change.
+"""What the gate keeps about one person; how it changes stands in `transitions.py`, where it is kept it must not know.
 
-Transitions are pure: (account, command, now) → (account', events). They know no store, no HTTP and no clock.
 All times are UTC seconds since the epoch.
 """
 
@@ -10,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from mfa_gate.core.throttle import Strikes
+from mfa_gate.core.throttle import FOREVER, Strikes
 
 FactorKind = Literal["totp", "recovery_code"]
 
@@ -76,6 +75,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     recovery: RecoveryCodes | None = None
     setup_code: SetupCode | None = None
     reset_at: int = 0
+    tried_while_paused_at: int = 0
 
     @property
     def has_factor(self) -> bool:
@@ -83,12 +83,22 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.totps)
 
     @property
+    def is_locked(self) -> bool:
+        """True once one factor was guessed at so often in a row that only a live session may still try any."""
+        codes = self.recovery
+        return any(totp.strikes.is_locked for totp in self.totps) or (
+            codes is not None and codes.strikes.is_locked
+        )
+
+    @property
     def opens_at(self) -> int:
         """When the first factor may be tried again by somebody unknown; 0 if one may be tried at any time."""
-        codes = self.recovery.strikes.opens_at if self.recovery and self.recovery.hashes else None
-        return min(
-            [totp.strikes.opens_at for totp in self.totps] + ([] if codes is None else [codes]), default=0
-        )
+        if self.is_locked:
+            return FOREVER
+        times = [totp.strikes.paused_until for totp in self.totps]
+        if self.recovery is not None and self.recovery.hashes:
+            times.append(self.recovery.strikes.paused_until)
+        return min(times, default=0)
 
     def is_paused(self, now: int) -> bool:
         """True while every factor is paused, locked or disabled. A paused factor is still a factor."""

@@ -3,11 +3,15 @@
 Per factor, after NIST SP 800-63B-4 §3.2.2: 5 wrong in 5 minutes bring delays, 10 in 15 minutes a pause of 15;
 50 in a row close the account to browsers that are not verified, 100 disable the factor. The count in a row never
 decays, since with decay 99 tries a day would open one account in ten within a year.
+
+A failure keeps the name of the portal sign-in in which it happened, and a success forgives those of its own
+sign-in only: whoever has the password and guesses gets nothing from the owner's signing in beside them.
 """
 
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 DELAY_AFTER, DELAY_WINDOW, DELAY_CAP = 5, 300, 60
 PAUSE_AFTER, PAUSE_WINDOW, PAUSE_SECONDS = 10, 900, 900
@@ -15,9 +19,7 @@ LOCK_AFTER = 50
 DISABLE_AFTER = 100
 SHARES_KEPT = 8
 OTHERS = ""
-"""The share in which the failures of forgotten sign-ins are added up."""
-
-
+"""The share in which the failures of forgotten sign-ins are added up; no success clears it."""
 FOREVER = 2**62
 """A time that never comes."""
 
@@ -25,15 +27,14 @@ FOREVER = 2**62
 class Strikes(msgspec.Struct, frozen=True, kw_only=True):
     """Failures of one factor.
 
-    `recent` are the times of wrong tries inside the window that throttling looks at, oldest first.
+    `recent` are the wrong tries that throttling looks at, (when, in which sign-in), in the order in which they came.
     `shares` is the consecutive count, kept per portal sign-in in which the failures happened; it never decays.
     """
 
-    recent: tuple[int, ...] = ()
+    recent: tuple[tuple[int, str], ...] = ()
     shares: tuple[tuple[str, int], ...] = ()
     paused_until: int = 0
     disabled: bool = False
-    noted_at: int = 0
 
     @property
     def consecutive(self) -> int:
@@ -41,9 +42,9 @@ class Strikes(msgspec.Struct, frozen=True, kw_only=True):
         return sum(count for _, count in self.shares)
 
     @property
-    def opens_at(self) -> int:
-        """When a try by somebody unknown may be judged; `FOREVER` if only a reset opens it."""
-        return FOREVER if self.disabled or self.consecutive >= LOCK_AFTER else self.paused_until
+    def is_locked(self) -> bool:
+        """True once there were so many in a row that nobody unknown may go on."""
+        return self.disabled or self.consecutive >= LOCK_AFTER
 
 
 class Free(msgspec.Struct, frozen=True):
@@ -57,7 +58,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Locked(msgspec.Struct, frozen=True):
-    """Too many wrong tries in a row: only a live session, another kind of factor or a reset opens this."""
+    """Too many wrong tries in a row: only a live session may go on, and only a reset opens this to others."""
 
 
 class Disabled(msgspec.Struct, frozen=True):
@@ -72,7 +73,7 @@ def throttle(strikes: Strikes, now: int, *, known: bool = False) -> Throttle:
     """May a try be judged now? `known`: it comes with a live session of the same account."""
     if strikes.disabled:
         return Disabled()
-    if strikes.consecutive >= LOCK_AFTER and not known:
+    if strikes.is_locked and not known:
         return Locked()
     if now < strikes.paused_until:
         return Waiting(strikes.paused_until)
@@ -84,36 +85,43 @@ def failed(strikes: Strikes, sign_in: str, now: int) -> tuple[Strikes, tuple[Cro
 
     # Security: times that lie in the future (a clock set back) stay in the window, so that nothing is forgotten.
     """
-    recent = (*(at for at in strikes.recent if at > now - PAUSE_WINDOW), now)[-PAUSE_AFTER:]
-    shares = _add_share(strikes.shares, sign_in)
-    in_delay_window = sum(1 for at in recent if at > now - DELAY_WINDOW)
-    paused_until = strikes.paused_until
-    crossed: list[Crossed] = []
+    recent = (*(each for each in strikes.recent if each[0] > now - PAUSE_WINDOW), (now, sign_in))[
+        -PAUSE_AFTER:
+    ]
+    lately = sum(1 for at, _ in recent if at > now - DELAY_WINDOW)
+    before, after = strikes.consecutive, strikes.consecutive + 1
+    wait, crossed = 0, list[Crossed]()
     if len(recent) >= PAUSE_AFTER:
-        paused_until, recent = max(paused_until, now + PAUSE_SECONDS), ()
+        wait = PAUSE_SECONDS
         crossed.append("paused")
-    elif in_delay_window >= DELAY_AFTER:
-        paused_until = max(paused_until, now + min(2 ** (in_delay_window - DELAY_AFTER), DELAY_CAP))
-    after = Strikes(recent=recent, shares=shares, paused_until=paused_until, noted_at=strikes.noted_at)
-    before = strikes.consecutive
-    if before < DELAY_AFTER <= after.consecutive:
+    elif lately >= DELAY_AFTER:
+        wait = min(2 ** (lately - DELAY_AFTER), DELAY_CAP)
+    if before < DELAY_AFTER <= after:
         crossed.append("noticed")
-    if before < LOCK_AFTER <= after.consecutive:
+    if before < LOCK_AFTER <= after:
         crossed.append("locked")
-    if after.consecutive >= DISABLE_AFTER:
-        after = msgspec.structs.replace(after, disabled=True)
+    if after >= DISABLE_AFTER:
         crossed.append("disabled")
-    return after, tuple(crossed)
+    counted = Strikes(
+        recent=recent,
+        shares=_add_share(strikes.shares, sign_in),
+        paused_until=max(strikes.paused_until, now + wait) if wait else strikes.paused_until,
+        disabled=after >= DISABLE_AFTER,
+    )
+    return counted, tuple(crossed)
 
 
 def succeeded(strikes: Strikes, sign_in: str) -> Strikes:
-    """A right try clears the share of its own sign-in and the delays, not what others have added.
+    """A right try forgives the wrong ones of its own sign-in, not what others have added.
 
     # Security: were everything cleared, an attacker's tries would vanish each time the owner signs in.
     """
-    return Strikes(
-        shares=tuple((name, count) for name, count in strikes.shares if name != sign_in or name == OTHERS),
-        noted_at=strikes.noted_at,
+    if sign_in == OTHERS:
+        return strikes
+    return replace(
+        strikes,
+        recent=tuple(each for each in strikes.recent if each[1] != sign_in),
+        shares=tuple(each for each in strikes.shares if each[0] != sign_in),
     )
 
 

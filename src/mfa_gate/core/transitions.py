@@ -22,6 +22,7 @@ from mfa_gate.core.throttle import (
     FOREVER,
     Crossed,
     Free,
+    Locked,
     Strikes,
     Throttle,
     Waiting,
@@ -32,6 +33,12 @@ from mfa_gate.core.throttle import (
 
 BOTH: tuple[Audience, ...] = ("owner", "admins")
 NOTE_EVERY_SECONDS = 60
+_CROSSED: dict[Crossed, tuple[EventKind, tuple[Audience, ...]]] = {
+    "noticed": ("guessing_noticed", ("owner",)),
+    "paused": ("account_paused", ("owner",)),
+    "locked": ("account_locked", BOTH),
+    "disabled": ("factor_disabled", BOTH),
+}
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -91,7 +98,10 @@ def event(
 
 
 def seen(account: Account | None, identity: Identity, now: int) -> tuple[Account, tuple[Event, ...]]:
-    """The account as it stands after this identity was read; unchanged and without events if it tells nothing new."""
+    """The account as it stands after this identity was read; unchanged and without events if it tells nothing new.
+
+    Security: another spelling tells nothing, or whoever signs up as `Alice` would get the mails meant for `alice`.
+    """
     if account is None:
         account = Account(
             id=account_id(identity.realm, identity.subject),
@@ -103,6 +113,8 @@ def seen(account: Account | None, identity: Identity, now: int) -> tuple[Account
             first_seen_at=now,
         )
         return account, (event(account, "account_seen", SYSTEM, now),)
+    if not same_spelling(account, identity):
+        return account, ()
     updated = replace(
         account,
         first_seen_at=account.first_seen_at or now,
@@ -125,38 +137,39 @@ def same_spelling(account: Account, identity: Identity) -> bool:
 
 def try_totp(account: Account, step_of: Callable[[bytes], int | None], attempt: Attempt) -> Step:
     """Judge one code against every authenticator app that may be tried now. `step_of(secret)` is the step it fits."""
-    states = {totp.id: throttle(totp.strikes, attempt.now, known=attempt.known) for totp in account.totps}
-    judged = [totp for totp in account.totps if isinstance(states[totp.id], Free)]
+    if not account.totps:
+        return Step(account=account, events=(), result=Rejected())
+    states = [_throttle(account, totp.strikes, attempt) for totp in account.totps]
+    judged = [totp for totp, state in zip(account.totps, states, strict=True) if isinstance(state, Free)]
     if not judged:
-        return _while_paused(account, list(states.values()), attempt)
-    fits = {totp.id: step_of(totp.secret) for totp in judged}
-    for totp in judged:
-        step = fits[totp.id]
+        return _while_paused(account, states, attempt)
+    steps = [step_of(totp.secret) for totp in judged]
+    for totp, step in zip(judged, steps, strict=True):
         # Security: strictly rising, so that a code is accepted once for all workers and surfaces (RFC 6238 §5.2).
         if step is not None and step > totp.last_step:
-            spent = replace(
-                totp,
-                last_step=step,
-                last_used_at=attempt.now,
-                strikes=succeeded(totp.strikes, attempt.sign_in),
-            )
-            after = replace(
-                account,
-                totps=tuple(spent if each.id == totp.id else each for each in account.totps),
-                last_verified_at=attempt.now,
-            )
-            done = event(after, "verified", attempt.actor, attempt.now, factor="totp", name=totp.name)
-            return Step(account=after, events=(done,), result=Accepted("totp"))
-    events: list[Event] = []
-    totps = []
-    for totp in account.totps:
-        if totp not in judged:
-            totps.append(totp)
-            continue
-        strikes, crossed = failed(totp.strikes, attempt.sign_in, attempt.now)
-        totps.append(replace(totp, strikes=strikes))
-        events += _failure_events(account, "totp", strikes, crossed, attempt)
-    return Step(account=replace(account, totps=tuple(totps)), events=tuple(events), result=Rejected())
+            return _verified_by(account, totp, step, attempt)
+    failures = {totp.id: failed(totp.strikes, attempt.sign_in, attempt.now) for totp in judged}
+    events = [
+        each
+        for strikes, crossed in failures.values()
+        for each in _failure_events(account, "totp", strikes, crossed, attempt)
+    ]
+    totps = tuple(
+        replace(totp, strikes=failures[totp.id][0]) if totp.id in failures else totp for totp in account.totps
+    )
+    return Step(account=replace(account, totps=totps), events=tuple(events), result=Rejected())
+
+
+def _verified_by(account: Account, used: Totp, step: int, attempt: Attempt) -> Step:
+    """A wrong code is counted against every app, so a right one forgives the same sign-in everywhere."""
+    totps = tuple(replace(totp, strikes=succeeded(totp.strikes, attempt.sign_in)) for totp in account.totps)
+    spent = tuple(
+        replace(totp, last_step=step, last_used_at=attempt.now) if totp.id == used.id else totp
+        for totp in totps
+    )
+    after = replace(account, totps=spent, last_verified_at=attempt.now)
+    done = event(after, "verified", attempt.actor, attempt.now, factor="totp", name=used.name)
+    return Step(account=after, events=(done,), result=Accepted("totp"))
 
 
 def try_recovery_code(
@@ -166,7 +179,7 @@ def try_recovery_code(
     codes = account.recovery
     if codes is None:
         return Step(account=account, events=(), result=Rejected())
-    state = throttle(codes.strikes, attempt.now, known=attempt.known)
+    state = _throttle(account, codes.strikes, attempt)
     if not isinstance(state, Free):
         return _while_paused(account, [state], attempt)
     kept = found(codes.hashes)
@@ -208,56 +221,34 @@ def try_setup_code(account: Account, fits: Callable[[bytes], bool], attempt: Att
     )
 
 
+def _throttle(account: Account, strikes: Strikes, attempt: Attempt) -> Throttle:
+    """May this factor be tried? A lock of one factor is one of the account, for everybody but a live session."""
+    if account.is_locked and not attempt.known:
+        return Locked()
+    return throttle(strikes, attempt.now, known=attempt.known)
+
+
 def _while_paused(account: Account, states: list[Throttle], attempt: Attempt) -> Step:
     """Nothing is judged or counted during a pause; the trail gets one event a minute."""
-    until = min(
-        (state.until if isinstance(state, Waiting) else FOREVER for state in states),
-        default=FOREVER,
-    )
-    strikes = [totp.strikes for totp in account.totps] + (
-        [account.recovery.strikes] if account.recovery else []
-    )
-    if account.setup_code:
-        strikes.append(account.setup_code.strikes)
-    if any(each.noted_at > attempt.now - NOTE_EVERY_SECONDS for each in strikes):
+    until = min(state.until if isinstance(state, Waiting) else FOREVER for state in states)
+    if abs(attempt.now - account.tried_while_paused_at) < NOTE_EVERY_SECONDS:
         return Step(account=account, events=(), result=Paused(until))
-    after = _noted(account, attempt.now)
+    after = replace(account, tried_while_paused_at=attempt.now)
     noted = event(after, "tried_while_paused", attempt.actor, attempt.now)
     return Step(account=after, events=(noted,), result=Paused(until))
-
-
-def _noted(account: Account, now: int) -> Account:
-    def note(strikes: Strikes) -> Strikes:
-        return replace(strikes, noted_at=now)
-
-    return replace(
-        account,
-        totps=tuple(replace(totp, strikes=note(totp.strikes)) for totp in account.totps),
-        recovery=account.recovery and replace(account.recovery, strikes=note(account.recovery.strikes)),
-        setup_code=account.setup_code
-        and replace(account.setup_code, strikes=note(account.setup_code.strikes)),
-    )
 
 
 def _failure_events(
     account: Account, factor: str, strikes: Strikes, crossed: tuple[Crossed, ...], attempt: Attempt
 ) -> list[Event]:
-    kinds: dict[Crossed, EventKind] = {
-        "noticed": "guessing_noticed",
-        "paused": "account_paused",
-        "locked": "account_locked",
-        "disabled": "factor_disabled",
-    }
-    told: dict[Crossed, tuple[Audience, ...]] = {"locked": BOTH, "disabled": BOTH}
     events = [
         event(
             account, "code_rejected", attempt.actor, attempt.now, factor=factor, in_a_row=strikes.consecutive
         )
     ]
-    events += [
-        event(account, kinds[limit], attempt.actor, attempt.now, told.get(limit, ("owner",)), factor=factor)
-        for limit in crossed
-    ]
+    for limit in crossed:
+        kind, told = _CROSSED[limit]
+        events.append(event(account, kind, attempt.actor, attempt.now, told, factor=factor))
     return events
 
 
