@@ -8,7 +8,7 @@ import msgspec
 from mfa_gate.core.accounts import Account, Identity
 from mfa_gate.core.assurance import is_fresh, powers
 from mfa_gate.core.policy import PathRule, Policy, standing
-from mfa_gate.core.sessions import Session, is_live
+from mfa_gate.core.sessions import Session, is_live, sign_in_of
 from mfa_gate.core.transitions import same_spelling
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -110,7 +110,9 @@ Decision = (
 )
 
 UNCLEAR = "The request names its sender twice or in two ways. Send each credential once."
-UNCLAIMED = "The request carries a credential besides the one that names its sender. Send only one."
+UNCLAIMED = (
+    "The request carries a credential that does not belong to the one which names its sender. Leave it out."
+)
 FOREIGN_HOST = "This portal is not reached under that host name."
 SPELLING = "This spelling of the user name is not the one the account was first seen with."
 INACTIVE = "This account is not active."
@@ -139,17 +141,23 @@ def _gated(visit: Visit, known: Known | None, now: int) -> Decision:
     if asked and visit.unclear:
         return Malformed(reason=UNCLEAR)
     if visit.identity is None or visit.unclear:
-        if not policy.require_two_step:
-            return Allow(outcome=None)
-        return Preflight() if visit.preflight else SignIn()
+        return _nobody(visit) if asked else Allow(outcome=None)
     if account is None:
         # The caller records a person when first seen; who is still unknown then was not recorded.
         return Unavailable()
     if not same_spelling(account, visit.identity):
-        return Deny(reason=SPELLING)
+        # Without the policy two people may well differ in case only, and neither has two-step: it worked yesterday.
+        return Deny(reason=SPELLING) if asked else Allow(outcome=None)
     if asked and visit.unclaimed:
         return Malformed(reason=UNCLAIMED)
     return _person(visit, visit.identity, account, known, now)
+
+
+def _nobody(visit: Visit) -> Decision:
+    if visit.preflight:
+        return Preflight()
+    # At the sign-in page itself "sign in first" would lead round in a circle.
+    return Malformed(reason=UNCLAIMED) if visit.rule.kind == "sign_in" else SignIn()
 
 
 def _person(visit: Visit, identity: Identity, account: Account, known: Known, now: int) -> Decision:
@@ -222,6 +230,6 @@ def ends_session(
         return None if visit.cross_site or narrow_cookie else "no longer signed in to the portal"
     if account_id != session.account_id:
         return "another person signed in"
-    if visit.identity.source != session.source or (visit.identity.session_id or "") != session.sign_in:
+    if visit.identity.source != session.source or sign_in_of(visit.identity) != session.sign_in:
         return "another sign-in of the same person"
     return None

@@ -50,13 +50,20 @@ def match_rule(rules: tuple[PathRule, ...], path: str, method: str, *, overridde
     # its path, because the portal behind may treat them as the same page (CVE-2026-48794).
     """
     for rule in rules:
-        named = not rule.methods or method in rule.methods
-        # Security: the portal may take the other method, so no relaxing rule that names methods fits (CVE-2026-94379).
-        if overridden and rule.methods:
-            named = rule.kind not in _RELAXING
-        if named and _fits(rule, path):
+        if _names(rule, method, overridden=overridden) and _fits(rule, path):
             return rule
     return DEFAULT
+
+
+def _names(rule: PathRule, method: str, *, overridden: bool) -> bool:
+    if not rule.methods:
+        return True
+    if rule.kind in _RELAXING:
+        # Security: the portal may take the other method, so no relaxing rule that names methods fits (CVE-2026-94379).
+        return method in rule.methods and not overridden
+    # Security: portals take `post` for POST, and make the page of a GET to answer a HEAD.
+    asked = method.upper()
+    return overridden or asked in rule.methods or (asked == "HEAD" and "GET" in rule.methods)
 
 
 def _fits(rule: PathRule, path: str) -> bool:
