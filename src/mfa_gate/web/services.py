@@ -1,0 +1,61 @@
+"""What the pages and the JSON API are given to work with, put together once by wiring; it must not know how."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.responses import Places
+from mfa_gate.flows.checking import Checker
+from mfa_gate.signing import Signer
+
+if TYPE_CHECKING:
+    from mfa_gate.flows.administration import Administration
+    from mfa_gate.flows.reporting import Reporting
+    from mfa_gate.flows.self_service import SelfService
+    from mfa_gate.web.rendering import Renderer
+
+Role = Literal["admin", "help_desk"]
+"""Who administers, as the settings say it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signers:
+    """The signers of what pages give out; each has its own salt, so that no token passes for another."""
+
+    pending: Signer
+    csrf: Signer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything that a route may use. Callables are safe to call from many threads."""
+
+    checker: Checker
+    self_service: "SelfService"
+    administration: "Administration"
+    reporting: "Reporting"
+    renderer: "Callable[[], Renderer]"
+    """Builds the renderer when it is first asked: only then jinja2 is loaded."""
+    signers: Signers
+    places: Places
+    mount: str
+    """As in the settings: `/mfa`, below the root path that the server tells."""
+    cookie_name: str
+    """The session cookie's name; `__Host-` stands in front of it exactly where `secure`."""
+    secure: bool
+    """`public_url` is https."""
+    name: str
+    """The portal's name."""
+    accent: str
+    role_of: Callable[[Account], Role | None]
+    clock: Callable[[], float]
+    """UTC seconds."""
+    random: Callable[[int], bytes]
+    """n bytes of cryptographic quality."""
+    ready: Callable[[], tuple[str, ...]]
+    """What keeps this process from answering, one sentence each; empty if it is ready."""
+    observing: bool = False
+    """`mode = "observe"`."""
+    setup_code: bool = True
+    """Whether an administrator's first enrollment needs the one-time code."""
