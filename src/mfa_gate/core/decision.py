@@ -5,9 +5,9 @@ Pure. Every door asks here and nowhere else. It knows no HTTP beyond the abstrac
 
 import msgspec
 
-from mfa_gate.core.accounts import Account, Identity
+from mfa_gate.core.accounts import Account, FactorKind, Identity
 from mfa_gate.core.assurance import is_fresh, powers
-from mfa_gate.core.policy import PathRule, Policy, standing
+from mfa_gate.core.policy import PathRule, Policy, standing, usable_factors
 from mfa_gate.core.sessions import Session, is_live, sign_in_of
 from mfa_gate.core.transitions import same_spelling
 
@@ -73,8 +73,9 @@ class Enroll(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verify(msgspec.Struct, frozen=True, kw_only=True):
-    """Must give a code. `max_age` seconds where an older verification is not enough for this page."""
+    """Must give a code of one of `factors`. `max_age` seconds where an older verification is not enough here."""
 
+    factors: tuple[FactorKind, ...] = ()
     max_age: int | None = None
 
 
@@ -170,10 +171,11 @@ def _person(visit: Visit, identity: Identity, account: Account, known: Known, no
     if session is not None and is_live(session, account, identity, known.policy, now):
         if visit.rule.kind != "step_up" or _stepped_up(visit.rule, session, now):
             return Allow(outcome=outcome_of(account, session))
-        return Verify(max_age=visit.rule.max_age)
+        strong = tuple(kind for kind in usable_factors(account, known.policy) if "step_up" in powers(kind))
+        return Verify(factors=strong, max_age=visit.rule.max_age)
     if account.is_paused(now):
         return Paused(until=account.opens_at)
-    return Verify(max_age=visit.rule.max_age)
+    return Verify(factors=usable_factors(account, known.policy))
 
 
 def outcome_of(account: Account, session: Session) -> Outcome:

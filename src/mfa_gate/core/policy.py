@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from mfa_gate.core.accounts import Account
+from mfa_gate.core.accounts import Account, FactorKind
 from mfa_gate.core.paths import fold_path
 
 RuleKind = Literal["sign_in", "sign_out", "public", "step_up", "default"]
@@ -23,7 +23,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int = 0
     require_two_step: bool = False
-    allowed_factors: tuple[Literal["totp", "recovery_code"], ...] = ("totp", "recovery_code")
+    allowed_factors: tuple[FactorKind, ...] = ("totp", "recovery_code")
     session_ttl_seconds: int = 12 * HOUR
     idle_ttl_seconds: int = HOUR // 2
     changed_at: int = 0
@@ -104,3 +104,13 @@ def standing(account: Account, policy: Policy, now: int) -> Standing:
     else:
         status = "missing"
     return Standing(status=status, required=required, covered=account.has_factor, because=because)
+
+
+def usable_factors(account: Account, policy: Policy) -> tuple[FactorKind, ...]:
+    """The kinds of factor that this person has and the policy takes, in the order of the policy."""
+    codes = account.recovery
+    has: dict[FactorKind, bool] = {
+        "totp": bool(account.totps),
+        "recovery_code": codes is not None and bool(codes.hashes),
+    }
+    return tuple(kind for kind in policy.allowed_factors if has[kind])

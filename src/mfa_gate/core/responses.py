@@ -3,7 +3,8 @@
 `problem` is the one maker of error answers, for the doors and for the JSON API alike (RFC 9457).
 """
 
-from urllib.parse import quote, urlencode, urlsplit
+import re
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -21,7 +22,8 @@ from mfa_gate.core.decision import (
     Verify,
 )
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers, is_navigation
-from mfa_gate.core.origins import request_target, same_origin_referer
+from mfa_gate.core.origins import request_target, safe_next, same_origin_referer
+from mfa_gate.core.paths import OddPath
 from mfa_gate.core.throttle import FOREVER
 
 SAFE_HEADERS: Headers = (
@@ -50,13 +52,17 @@ TITLES = {
     "unavailable": "Not available now",
 }
 PREFLIGHT_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:[ \t]*,[ \t]*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*", re.ASCII)
+_SHARED = frozenset({"public", "s-maxage"})
+_FOR_CACHES = frozenset({"cdn-cache-control", "surrogate-control", "x-accel-expires"})
+_CACHING = frozenset({"cache-control", "expires", *_FOR_CACHES})
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Where things are, from the settings. `base` is the path of `public_url` plus the mount (`/mfa`)."""
+    """Where things are, from the settings: the origin that browsers see, and the path of our own pages below it."""
 
     public_url: str
-    base: str
+    mount: str
     sign_in_url: str | None = None
     cors_origins: tuple[str, ...] = ()
 
@@ -121,14 +127,14 @@ def respond(decision: Decision, request: GateRequest, places: Places, now: int) 
                 401,
                 "two_step_setup_required",
                 "Your organization asks for two-step authentication. Set it up first.",
-                setup_url=f"{places.public_url}{_mount(places)}/setup",
+                setup_url=f"{places.public_url}{under(request, places)}/setup",
             )
-        case Verify(max_age=max_age):
+        case Verify(factors=factors, max_age=max_age):
             return _lead(request, places, "/verify") or problem(
                 401,
                 "two_step_code_required",
                 "Confirm that it is you with a code.",
-                factors=["totp", "recovery_code"] if max_age is None else ["totp"],
+                factors=factors,
                 max_age=max_age,
             )
         case Paused(until=until):
@@ -143,15 +149,20 @@ def respond(decision: Decision, request: GateRequest, places: Places, now: int) 
             return unavailable()
 
 
-def _mount(places: Places) -> str:
-    return places.base[len(urlsplit(places.public_url).path.rstrip("/")) :]
+def under(request: GateRequest, places: Places) -> str:
+    """The mount as the browser sees it, below the root path under which the server runs the portal.
+
+    Security: exactly one slash in front, since some servers take the root path from a header (security.md A13).
+    """
+    root = quote(request.root_path.strip("/"))
+    return f"/{root}{places.mount}" if root else places.mount
 
 
 def asked_for(request: GateRequest, places: Places) -> str | None:
     """The address to come back to: this one, or for a form that was sent, the page that it stood on."""
     if request.method not in ("GET", "HEAD"):
         return same_origin_referer(request, places.public_url)
-    return request_target(request)
+    return safe_next(request_target(request), places.public_url)
 
 
 def _lead(request: GateRequest, places: Places, page: str) -> GateResponse | None:
@@ -159,14 +170,14 @@ def _lead(request: GateRequest, places: Places, page: str) -> GateResponse | Non
         return None
     target = asked_for(request, places)
     query = f"?{urlencode({'next': target})}" if target else ""
-    return redirect(f"{places.base}{page}{query}")
+    return redirect(f"{under(request, places)}{page}{query}")
 
 
 def _sign_in(request: GateRequest, places: Places) -> GateResponse:
     if not is_navigation(request):
         return problem(401, "sign_in_required", "Sign in to the portal first.")
     if places.sign_in_url is None:
-        return redirect(f"{places.base}/sign-in")
+        return redirect(f"{under(request, places)}/sign-in")
     return redirect(places.sign_in_url.replace("{next}", quote(asked_for(request, places) or "/", safe="")))
 
 
@@ -177,7 +188,7 @@ def _preflight(request: GateRequest, places: Places) -> GateResponse:
         return problem(
             403, "not_allowed", "This origin may not call the portal. Setting: [portal] cors_origins."
         )
-    asked = request.header("access-control-request-headers")
+    asked = request.header("access-control-request-headers") or ""
     return GateResponse(
         status=204,
         headers=(
@@ -186,25 +197,52 @@ def _preflight(request: GateRequest, places: Places) -> GateResponse:
             ("access-control-allow-origin", origin),
             ("access-control-allow-credentials", "true"),
             ("access-control-allow-methods", PREFLIGHT_METHODS),
-            *((("access-control-allow-headers", asked),) if asked else ()),
+            *((("access-control-allow-headers", asked),) if _NAMES.fullmatch(asked) else ()),
         ),
     )
 
 
 def private(headers: Headers) -> Headers:
-    """The portal's headers on a gated path, so that no shared cache keeps what only a verified person may see."""
-    shared = any(
-        name == "cache-control" and ("public" in value.lower() or "s-maxage" in value.lower())
-        for name, value in headers
-    )
-    if not shared:
+    """The portal's headers on a gated path, so that no shared cache keeps what only a verified person may see.
+
+    Whatever lets one keep the answer (RFC 9111 §3, RFC 9213, and what nginx takes for it) becomes `private`, which
+    leaves the browser's own cache as it was.
+    """
+    if not any(name in _CACHING for name, _ in headers):
         return headers
-    kept = tuple((name, value) for name, value in headers if name != "cache-control")
+    names = {name for name, _ in headers}
     directives = [
         part.strip()
         for name, value in headers
         if name == "cache-control"
         for part in value.split(",")
-        if part.strip() and part.strip().lower().split("=")[0] not in ("public", "s-maxage")
+        if part.strip()
     ]
-    return (*kept, ("cache-control", ", ".join(["private", *directives])), ("vary", "Cookie, Authorization"))
+    words = {_word(directive) for directive in directives}
+    # `private="Name"` holds back that one header only.
+    kept_back = any(directive.lower() in ("private", "no-store") for directive in directives)
+    lasting = "max-age" in words or "expires" in names
+    if not (words & _SHARED or names & _FOR_CACHES or (lasting and not kept_back)):
+        return headers
+    left = [directive for directive in directives if _word(directive) not in _SHARED]
+    return (
+        *(each for each in headers if each[0] != "cache-control" and each[0] not in _FOR_CACHES),
+        ("cache-control", ", ".join(left if kept_back else ["private", *left])),
+        ("vary", "Cookie, Authorization"),
+    )
+
+
+def _word(directive: str) -> str:
+    return directive.partition("=")[0].strip().lower()
+
+
+def odd_path(odd: OddPath) -> GateResponse:
+    """400 or 414 for a path that two programs could read differently."""
+    return problem(
+        odd.status, "invalid", f"The path cannot be judged: {odd.reason}. Ask for it in its plain form."
+    )
+
+
+def method_refused() -> GateResponse:
+    """405 for TRACE and its like, which show what headers came (OWASP ASVS 13.4.4)."""
+    return problem(405, "invalid", "This method is not served.", headers=(("allow", PREFLIGHT_METHODS),))
