@@ -1,4 +1,4 @@
-"""Decides what is in a cookie of SessionMiddleware, exactly as Starlette does; it must not know what its fields mean."""
+"""Decides what is in a cookie of SessionMiddleware, exactly as Starlette does; it must not know its fields' meaning."""
 
 import binascii
 import json

@@ -1,6 +1,6 @@
 """How one gate is wired: a file and the environment become one frozen value; it must not know the policy."""
 
-from mfa_gate.settings.model import Power, Settings, trusts
+from mfa_gate.settings.model import Power, Settings
 from mfa_gate.settings.problems import Problem, problems
 from mfa_gate.settings.sections import Admin, Anchor, Keys, Mail, Portal, Store
 from mfa_gate.settings.sources import FlaskSession, HeaderUser, RemoteUser, SourceSettings, StarletteSession
@@ -25,5 +25,4 @@ __all__ = [
     "Store",
     "default_toml",
     "problems",
-    "trusts",
 ]

@@ -1,6 +1,5 @@
 """Decides what one whole set of settings is, and that its parts fit each other; it must not know how it is used."""
 
-import ipaddress
 import os
 import re
 import zoneinfo
@@ -16,7 +15,6 @@ from mfa_gate.settings import reading
 from mfa_gate.settings.sections import Admin, Anchor, Keys, Mail, Portal, Store, set_field
 from mfa_gate.settings.sources import FlaskSession, HeaderUser, RemoteUser, SourceSettings, StarletteSession
 from mfa_gate.settings.values import (
-    Network,
     host_of,
     is_loopback,
     is_plain,
@@ -103,11 +101,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def cookie_name(self) -> str:
         """Name of the gate's session cookie; fixed by `public_url`, never by a request."""
         return "__Host-mfa_gate" if self.is_https else "mfa_gate"
-
-    @property
-    def trusted_networks(self) -> tuple[Network, ...]:
-        """`trusted_proxies` as networks."""
-        return tuple(network(text, "trusted_proxies") for text in self.trusted_proxies)
 
     def is_admin(self, person: Identity | Account) -> Power | None:
         """What this person may administer. Neither the roster nor an API can grant it."""
@@ -231,16 +224,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         require(
             len(realms) == 1, at, entry, f"there are several realms ({', '.join(sorted(realms))}); {form}"
         )
-
-
-def trusts(networks: tuple[Network, ...], peer: str) -> bool:
-    """True if the TCP peer's address is in one of the networks; `::ffff:10.0.0.1` is 10.0.0.1."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in net for net in networks)
 
 
 def _what_it_reads(source: SourceSettings) -> str:
