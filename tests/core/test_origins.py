@@ -41,7 +41,7 @@ NO_ORIGIN = (
     "https://portal.example:x", "https://portal.example:123456", "https://portal.example\\@evil",
     "https://portal.example evil", "ftp://portal.example", "javascript://portal.example/%0a",
     " https://portal.example", "https://portal\n.example", "https://p\u00f6rtal", "https://[::1",
-    "https://portal.example\u0660",
+    "https://portal.example\u0660", "http\u017f://portal.example", "https://\u212aelvin.example",
 )
 # fmt: on
 

@@ -356,6 +356,7 @@ def test_a07_spellings_of_one_page_fold_to_one_form(path: str) -> None:
 def test_a07_folding_keeps_different_pages_apart() -> None:
     assert fold_path("/") == fold_path("/./") == fold_path("//") == "/"
     assert fold_path("/straße") == fold_path("/STRASSE")
+    assert fold_path("/\u01f0") == fold_path("/J\u030c") == "/\u01f0"
     assert fold_path("/admins") != fold_path("/admin")
     assert fold_path("/.well-known/a.b") == "/.well-known/a.b"
 

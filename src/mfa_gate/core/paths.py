@@ -109,10 +109,8 @@ def fold_path(path: str) -> str:
 
 
 def _fold_text(text: str) -> str:
-    # Twice: folding can bring forth a character that normalizes, and that one may fold again (Unicode D146).
-    for _ in range(2):
-        text = unicodedata.normalize("NFKC", text).casefold()
-    return unicodedata.normalize("NFKC", text)
+    # Normalized again, because folding can bring forth what is not (Unicode D146).
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _below_root(full: str, root_path: str) -> str | OddPath:
