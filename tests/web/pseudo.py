@@ -17,7 +17,8 @@ class PseudoTranslations(NullTranslations):
 
     def gettext(self, message: str) -> str:
         return "".join(
-            part if index % 2 else part.lower().translate(_LETTERS) for index, part in enumerate(_KEPT.split(message))
+            part if index % 2 else part.lower().translate(_LETTERS)
+            for index, part in enumerate(_KEPT.split(message))
         )
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:

@@ -42,12 +42,14 @@ from mfa_gate.web.views import (
 NOW = 1_773_498_720  # 14 March 2026, 14:32 UTC
 HOUR, DAY = 3_600, 86_400
 
-CHROME = Chrome(name="Example Files", help_url="https://help.example.test/", help_text="Questions? Ask the help desk")
+CHROME = Chrome(
+    name="Example Files", help_url="https://help.example.test/", help_text="Questions? Ask the help desk"
+)
 PAGE = PageContext(now=NOW, csrf="token-of-the-form", person="Alice Moreau")
 ADMIN_PAGE = PageContext(now=NOW, csrf="token-of-the-form", person="Robin Admin", is_admin=True)
 
 _URI = "otpauth://totp/Example%20Files:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Files"
-QR = Markup(segno.make(_URI, error="m").svg_inline(omitsize=True, svgclass=None, lineclass=None, border=2))  # noqa: S704
+QR = Markup(segno.make(_URI, error="m").svg_inline(omitsize=True, svgclass=None, lineclass=None, border=2))
 CODES = (
     "k3v9-0qhm-x72c-tdwe",
     "4b8n-zz1r-5fjq-0m6y",
@@ -62,14 +64,28 @@ CODES = (
 )
 
 APP = Way(
-    id="f1", kind="totp", name="Authenticator app", added_at=NOW - 40 * DAY, last_used_at=NOW - HOUR, may_replace=True
+    id="f1",
+    kind="totp",
+    name="Authenticator app",
+    added_at=NOW - 40 * DAY,
+    last_used_at=NOW - HOUR,
+    may_replace=True,
 )
 SESSIONS = (
     SessionLine(
-        id="s1", browser="Firefox on Linux", where="192.0.2.17", started_at=NOW - HOUR, last_seen_at=NOW, current=True
+        id="s1",
+        browser="Firefox on Linux",
+        where="192.0.2.17",
+        started_at=NOW - HOUR,
+        last_seen_at=NOW,
+        current=True,
     ),
     SessionLine(
-        id="s2", browser="Safari on iPhone", where="198.51.100.4", started_at=NOW - 2 * DAY, last_seen_at=NOW - DAY
+        id="s2",
+        browser="Safari on iPhone",
+        where="198.51.100.4",
+        started_at=NOW - 2 * DAY,
+        last_seen_at=NOW - DAY,
     ),
     SessionLine(id="s3", browser="Chrome on Windows", started_at=NOW - 9 * DAY),
 )
@@ -85,7 +101,9 @@ HISTORY = (
     ),
     HistoryLine(at=NOW - HOUR, kind="policy_changed", actor="Robin Admin", facts={"require_two_step": "on"}),
     HistoryLine(at=NOW - 5 * HOUR, kind="code_rejected", person="Bob Tanaka", where="203.0.113.80"),
-    HistoryLine(at=NOW - DAY, kind="verified", actor="Alice Moreau", person="Alice Moreau", where="Safari on iPhone"),
+    HistoryLine(
+        at=NOW - DAY, kind="verified", actor="Alice Moreau", person="Alice Moreau", where="Safari on iPhone"
+    ),
     HistoryLine(at=NOW - 40 * DAY, kind="factor_added", actor="Alice Moreau", person="Alice Moreau"),
     HistoryLine(at=NOW - 400 * DAY, kind="store_created"),
 )
@@ -178,7 +196,9 @@ PERSON_VIEWS: dict[str, View] = {
     "setup-choose-admin": SetupChoose(
         ways=(SetupWay(kind="totp"),), asks_setup_code=True, setup_code_problem="wrong"
     ),
-    "setup-choose-replacing": SetupChoose(ways=(SetupWay(kind="totp"),), replacing=True, pause=Pause(until=NOW + 60)),
+    "setup-choose-replacing": SetupChoose(
+        ways=(SetupWay(kind="totp"),), replacing=True, pause=Pause(until=NOW + 60)
+    ),
     "setup-choose-by-choice": SetupChoose(ways=(SetupWay(kind="totp"),), required=False),
     "setup-scan": SCAN,
     "setup-scan-wrong": SetupScan(
@@ -229,7 +249,11 @@ PERSON_VIEWS: dict[str, View] = {
         on=True,
         since=NOW - 40 * DAY,
         paused_until=NOW + 600,
-        ways=(Way(id="f1", kind="webauthn", name="Blue key", added_at=NOW - DAY, disabled=True, may_remove=True),),
+        ways=(
+            Way(
+                id="f1", kind="webauthn", name="Blue key", added_at=NOW - DAY, disabled=True, may_remove=True
+            ),
+        ),
         may_turn_off=True,
         turn_off_pause=Pause(until=NOW + 600),
     ),
@@ -237,7 +261,11 @@ PERSON_VIEWS: dict[str, View] = {
     "confirm-new-codes": Confirm(act="new_codes", action="account/recovery-codes"),
     "confirm-replace": Confirm(act="replace_way", action="account/replace", fields=(("way", "f1"),)),
     "confirm-remove": Confirm(
-        act="remove_way", action="account/remove", fields=(("way", "f1"),), subject="Blue key", problem="wrong"
+        act="remove_way",
+        action="account/remove",
+        fields=(("way", "f1"),),
+        subject="Blue key",
+        problem="wrong",
     ),
     "confirm-end": Confirm(act="end_session", action="account/sessions/end", pause=Pause(until=NOW + 30)),
     "confirm-reset": Confirm(act="reset_person", action="admin/users/b2/reset", subject="Bob Tanaka"),
@@ -245,7 +273,9 @@ PERSON_VIEWS: dict[str, View] = {
     "sign-in-required": SignInRequired(sign_in_url="/login?next=/files"),
     "message-bad-request": Message(kind="bad_request"),
     "message-form-expired": Message(kind="form_expired", retry_url="/mfa/account"),
-    "message-not-allowed": Message(kind="not_allowed", links=(Link(href="/mfa/account", text="Account Settings"),)),
+    "message-not-allowed": Message(
+        kind="not_allowed", links=(Link(href="/mfa/account", text="Account Settings"),)
+    ),
     "message-not-found": Message(kind="not_found"),
     "message-conflict": Message(kind="conflict"),
     "message-paused": Message(kind="paused", paused_until=NOW + 900),
@@ -280,7 +310,9 @@ ADMIN_VIEWS: dict[str, View] = {
         covered=0, people=0, covered_href="/mfa/admin/users", people_href="/mfa/admin/users", require=False
     ),
     "admin-users": AdminUsers(chips=CHIPS, lines=USERS, next_href="/mfa/admin/users?after=f6"),
-    "admin-users-nobody-found": AdminUsers(chips=CHIPS, lines=(), query="zz", first_href="/mfa/admin/users?q=zz"),
+    "admin-users-nobody-found": AdminUsers(
+        chips=CHIPS, lines=(), query="zz", first_href="/mfa/admin/users?q=zz"
+    ),
     "admin-users-nobody-there": AdminUsers(chips=CHIPS, lines=(), status="inactive"),
     "admin-users-empty": AdminUsers(chips=(), lines=()),
     "admin-user": PROFILE,
@@ -322,7 +354,12 @@ ADMIN_VIEWS: dict[str, View] = {
     ),
     "admin-policies-off": AdminPolicies(require=False, ticked=False, version=3, effect=EFFECT),
     "admin-policies-turning-on": AdminPolicies(
-        require=False, ticked=True, version=3, effect=EFFECT, actor_enrolled=False, refused="actor_not_enrolled"
+        require=False,
+        ticked=True,
+        version=3,
+        effect=EFFECT,
+        actor_enrolled=False,
+        refused="actor_not_enrolled",
     ),
     "admin-policies-on": AdminPolicies(
         require=True,
@@ -344,7 +381,9 @@ ADMIN_VIEWS: dict[str, View] = {
         refused="stale",
         changed_at=NOW - 13 * DAY,
     ),
-    "admin-policies-saved": AdminPolicies(require=False, ticked=False, version=5, effect=EFFECT, saved="turned_off"),
+    "admin-policies-saved": AdminPolicies(
+        require=False, ticked=False, version=5, effect=EFFECT, saved="turned_off"
+    ),
     "admin-audit": AdminAudit(
         lines=HISTORY,
         kinds=(*(AuditKind(value=kind) for kind in TELLINGS), AuditKind(value="reset", current=True)),

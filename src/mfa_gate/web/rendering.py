@@ -98,6 +98,7 @@ def _environment(chrome: views.Chrome, catalog: NullTranslations) -> Environment
         number=lambda value: _number(value, catalog),
         percent=lambda part, whole: _percent(part, whole, catalog),
         sentence=lambda line: sentences.tell(line, catalog.gettext),
+        further_facts=lambda line: sentences.further_facts(line, catalog.gettext),
         event_label=lambda kind: sentences.label(kind, catalog.gettext),
         initial=lambda name: name.strip()[:1].upper() or "·",
     )

@@ -66,6 +66,12 @@ TELLINGS: Mapping[str, Telling] = {
     "act_refused": Telling(N_("Act refused"), N_("{actor} tried something that is not allowed.")),
 }
 
+_POLICY_TURNED: Mapping[str, Telling] = {
+    "on": Telling(N_("Policy changed"), N_("{actor} turned on Require Two-Step Authentication.")),
+    "off": Telling(N_("Policy changed"), N_("{actor} turned off Require Two-Step Authentication.")),
+}
+_SAID_ELSEWHERE = frozenset({"reason", "factor", "number", "require_two_step"})
+
 
 def label(kind: str, translate: Callable[[str], str]) -> str:
     """Short name of a kind of event, for filters and badges."""
@@ -77,12 +83,31 @@ def tell(line: HistoryLine, translate: Callable[[str], str]) -> Markup:
     """The event as one sentence; names in it are escaped and set apart."""
     actor = _named(line.actor) if line.actor else Markup("{}").format(translate(N_("The gate")))
     person = _named(line.person, line.person_href) if line.person else actor
-    telling = TELLINGS.get(line.kind)
+    telling = _telling(line)
     if telling is None:
         return Markup("{}: {}").format(line.kind, person)
     other = telling.by_other if line.actor and line.person and line.actor != line.person else None
     # Security: only the sentence, which is ours, is trusted; what people typed is escaped by Markup.format.
     return Markup(translate(other or telling.sentence)).format(actor=actor, person=person)  # noqa: S704
+
+
+def further_facts(line: HistoryLine, translate: Callable[[str], str]) -> tuple[str, ...]:
+    """What else the event says, each in a few words; the reason stands by itself."""
+    words = []
+    for name, value in line.facts.items():
+        if name == "left":
+            words.append(translate(N_("{count} left")).format(count=value))
+        elif name == "name":
+            words.append(value)
+        elif name not in _SAID_ELSEWHERE:
+            words.append(f"{name}: {value}")
+    return tuple(words)
+
+
+def _telling(line: HistoryLine) -> Telling | None:
+    if line.kind == "policy_changed":
+        return _POLICY_TURNED.get(line.facts.get("require_two_step", ""), TELLINGS[line.kind])
+    return TELLINGS.get(line.kind)
 
 
 def _named(name: str, href: str | None = None) -> Markup:

@@ -94,7 +94,7 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
     where: str | None = None
     """Address and browser, if known."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """Further facts of the event: `reason`, `way`, `left`."""
+    """The event's details. `require_two_step` is `on` or `off`; see `sentences.py` for those that have words."""
 
 
 class SetupWay(Struct, frozen=True, kw_only=True):
