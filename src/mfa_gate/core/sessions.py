@@ -34,6 +34,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     """Something begun and not finished, spent once: an unconfirmed secret of an authenticator app.
 
     `holder` is the browser or API client that began it: nobody else with the same password can see or finish it.
+    `proof` is the hash of the setup code that an administrator began it with; `failures` counts codes that did not fit.
     """
 
     id: str
@@ -43,6 +44,8 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     secret: bytes
     created_at: int
     expires_at: int
+    proof: bytes = b""
+    failures: int = 0
 
 
 def sign_in_of(identity: Identity) -> str:

@@ -1,0 +1,145 @@
+"""Judging a code against one account, and the session that a right one opens; it commits nothing.
+
+Shared by everything that takes a code, so that pages, API and administration spend from one budget.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import Account, FactorKind
+from mfa_gate.core.assurance import acr_for, amr_for
+from mfa_gate.core.errors import RecordCorrupt
+from mfa_gate.core.sessions import Session, is_live, sign_in_of
+from mfa_gate.core.transitions import (
+    Attempt,
+    Rejected,
+    Step,
+    try_recovery_code,
+    try_setup_code,
+    try_totp,
+)
+from mfa_gate.factors import recovery, totp
+from mfa_gate.flows.checking import session_key
+from mfa_gate.flows.results import Opened
+from mfa_gate.flows.visitor import Visitor
+from mfa_gate.ports import Change
+from mfa_gate.signing import SessionCookie
+
+LONGEST_CODE = 64
+ID_BYTES = 32
+FACTORS: Mapping[str, FactorKind] = MappingProxyType({"totp": "totp", "recovery_code": "recovery_code"})
+"""What a client may name as the factor of a code."""
+
+
+class CodeDesk:
+    """Makes and judges codes. `random(n)` gives n bytes of cryptographic quality; `pepper` keys what is stored."""
+
+    def __init__(self, *, pepper: bytes, random: Callable[[int], bytes]) -> None:
+        self._pepper = pepper
+        self._random = random
+
+    def judge(self, account: Account, factor: FactorKind, code: str, attempt: Attempt) -> Step:
+        """What this code does to the account. A malformed one counts like a wrong one (D05)."""
+        if is_no_code(code):
+            return Step(account=account, events=(), result=Rejected())
+        if factor == "totp":
+            digits = totp.normalize_code(code)
+            return try_totp(
+                account,
+                lambda secret: None if digits is None else totp.matching_step(secret, digits, attempt.now),
+                attempt,
+            )
+        typed = recovery.normalize(code)
+        return try_recovery_code(
+            account,
+            lambda hashes: None if typed is None else recovery.find(hashes, typed, self._pepper, account.id),
+            attempt,
+        )
+
+    def judge_setup_code(self, account: Account, code: str, attempt: Attempt) -> Step:
+        """What an administrator's setup code does to the account; a right one changes nothing yet."""
+        if is_no_code(code):
+            return Step(account=account, events=(), result=Rejected())
+        typed = recovery.normalize(code)
+        given = None if typed is None else self._setup_hash(account.id, typed)
+        return try_setup_code(
+            account, lambda kept: given is not None and hmac.compare_digest(kept, given), attempt
+        )
+
+    def new_recovery_codes(self, account_id: str) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
+        """Ten codes to show once, and their hashes to keep."""
+        codes = recovery.new_codes(self._random)
+        return codes, tuple(recovery.hash_code(code, self._pepper, account_id) for code in codes)
+
+    def new_setup_code(self, account_id: str) -> tuple[str, bytes]:
+        """A setup code of 80 bits to show once, and its hash to keep."""
+        code = recovery.new_codes(self._random)[0]
+        return code, self._setup_hash(account_id, code)
+
+    def new_secret(self) -> bytes:
+        """A secret for an authenticator app."""
+        return totp.new_secret(self._random)
+
+    def new_id(self, size: int = ID_BYTES) -> str:
+        """A random id of `size` bytes in hex."""
+        return self._random(size).hex()
+
+    def _setup_hash(self, account_id: str, code: str) -> bytes:
+        # Security: hashed under another name than the account's, so that neither kind of code passes for the other.
+        return recovery.hash_code(code, self._pepper, f"setup {account_id}")
+
+
+def is_no_code(text: str) -> bool:
+    """True if there is nothing to judge: empty, or longer than any code is (D22, D24). It is refused, not counted."""
+    return len(text) > LONGEST_CODE or not text.strip()
+
+
+def present(account: Account | None) -> Account:
+    """The account of somebody who was seen before. Raises `RecordCorrupt`: lost is not "not enrolled"."""
+    if account is None:
+        raise RecordCorrupt(
+            "The account of a visitor is gone from the store; restore the store from a backup."
+        )
+    return account
+
+
+def as_of(visitor: Visitor, account: Account, now: int) -> Visitor:
+    """The visitor, judged against the account as it was read just now: the session is dropped if it died since."""
+    session = visitor.session
+    live = session is not None and is_live(session, account, visitor.identity, visitor.policy, now)
+    return replace(visitor, account=account, session=session if live else None)
+
+
+def change_of(read: Account, step: Step) -> Change | None:
+    """The commit of a try that changes nothing but counts; None if it changed nothing."""
+    if step.account == read and not step.events:
+        return None
+    return Change(account=step.account, events=step.events)
+
+
+def open_session(
+    visitor: Visitor, account: Account, factor: FactorKind, *, session_id: str, store_id: str, now: int
+) -> Opened:
+    """The session of somebody who has just proven `factor`, under the account's epoch of now."""
+    amr = amr_for(factor)
+    session = Session(
+        key=session_key(session_id),
+        account_id=account.id,
+        epoch=account.epoch,
+        source=visitor.identity.source,
+        sign_in=sign_in_of(visitor.identity),
+        factor=factor,
+        amr=amr,
+        acr=acr_for(amr),
+        verified_at=now,
+        created_at=now,
+        expires_at=now + visitor.policy.session_ttl_seconds,
+        touched_at=now,
+        user_agent=visitor.user_agent,
+        address=visitor.actor.address,
+    )
+    cookie = SessionCookie(account=account.id, id=session_id, epoch=account.epoch, store=store_id)
+    return Opened(session=session, cookie=cookie)
