@@ -21,8 +21,9 @@ Role = Literal["admin", "help_desk"]
 
 @dataclass(frozen=True, kw_only=True)
 class Signers:
-    """The signers of what pages give out; each has its own salt, so that no token passes for another."""
+    """The signers of what we give out; each has its own salt, so that no token passes for another."""
 
+    session: Signer
     pending: Signer
     csrf: Signer
 
@@ -39,8 +40,6 @@ class Services:
     """Builds the renderer when it is first asked: only then jinja2 is loaded."""
     signers: Signers
     places: Places
-    mount: str
-    """As in the settings: `/mfa`, below the root path that the server tells."""
     cookie_name: str
     """The session cookie's name; `__Host-` stands in front of it exactly where `secure`."""
     secure: bool
