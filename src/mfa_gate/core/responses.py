@@ -51,11 +51,15 @@ TITLES = {
     "paused": "Too many tries",
     "unavailable": "Not available now",
 }
+NEVER_SERVED = frozenset({"TRACE", "TRACK", "CONNECT"})
+"""Methods that are refused everywhere."""
 PREFLIGHT_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:[ \t]*,[ \t]*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*", re.ASCII)
 _SHARED = frozenset({"public", "s-maxage"})
 _FOR_CACHES = frozenset({"cdn-cache-control", "surrogate-control", "x-accel-expires"})
 _CACHING = frozenset({"cache-control", "expires", *_FOR_CACHES})
+LOOKED_AT = frozenset({"set-cookie", *_CACHING})
+"""The portal's headers that the doors may have to change; an answer without them goes out as it is."""
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,7 +218,7 @@ def private(headers: Headers) -> Headers:
     directives = [
         part.strip()
         for name, value in headers
-        if name == "cache-control"
+        if name.lower() == "cache-control"
         for part in value.split(",")
         if part.strip()
     ]

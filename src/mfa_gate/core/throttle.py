@@ -85,9 +85,8 @@ def failed(strikes: Strikes, sign_in: str, now: int) -> tuple[Strikes, tuple[Cro
 
     # Security: times that lie in the future (a clock set back) stay in the window, so that nothing is forgotten.
     """
-    recent = (*(each for each in strikes.recent if each[0] > now - PAUSE_WINDOW), (now, sign_in))[
-        -PAUSE_AFTER:
-    ]
+    still = [each for each in strikes.recent if each[0] > now - PAUSE_WINDOW]
+    recent = (*still, (now, sign_in))[-PAUSE_AFTER:]
     lately = sum(1 for at, _ in recent if at > now - DELAY_WINDOW)
     before, after = strikes.consecutive, strikes.consecutive + 1
     wait, crossed = 0, list[Crossed]()

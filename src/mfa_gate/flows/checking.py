@@ -15,7 +15,16 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, account_id
 from mfa_gate.core.cookies import cookie_values
-from mfa_gate.core.decision import Decision, Known, Unavailable, Visit, decide, ends_session, observed
+from mfa_gate.core.decision import (
+    Allow,
+    Decision,
+    Known,
+    Unavailable,
+    Visit,
+    decide,
+    ends_session,
+    observed,
+)
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.events import SYSTEM
 from mfa_gate.core.messages import GateRequest, printable
@@ -90,8 +99,22 @@ class Checker:
         self._traffic = traffic
         self._clock = clock
 
-    def check(self, request: GateRequest, *, look: Look = "store") -> Verdict | None:
-        """The verdict on one request; None if that needs the store and `look` is `cache`."""
+    def check(self, request: GateRequest, *, look: Literal["store", "fresh"] = "store") -> Verdict:
+        """The verdict on one request; `fresh` reads the store even if the facts are known. May block."""
+        try:
+            return self._check(request, look)
+        except WouldBlock as signal:
+            message = "Facts were missing although the store might be asked."
+            raise StoreUnavailable(message) from signal
+
+    def check_cached(self, request: GateRequest) -> Verdict | None:
+        """The verdict on one request, or None if that takes the store. Never blocks."""
+        try:
+            return self._check(request, "cache")
+        except WouldBlock:
+            return None
+
+    def _check(self, request: GateRequest, look: Look) -> Verdict:
         now = int(self._clock())
         visit = Visit(rule=self.rule(request), method=request.method)
         known: Known | None = None
@@ -104,8 +127,9 @@ class Checker:
             visit = self._visit(request, visit, attribution, twice=twice)
             known, cached = self._know(request, visit, attribution, cookie, now, look=look)
             decision = decide(visit, known, now)
+            self._touch(decision, known, cached, now, look=look)
         except WouldBlock:
-            return None
+            raise
         except Exception as error:
             if isinstance(error, StoreUnavailable):
                 log.warning("store unavailable: %s", printable(str(error)))
@@ -117,6 +141,26 @@ class Checker:
             decision = Unavailable() if lost else decide(visit, None, now)
         verdict = Verdict(decision=decision, visit=visit, known=known, cached=cached)
         return self._observed(verdict) if self._bearings.observing else verdict
+
+    def forget_policy(self) -> None:
+        """The policy has changed in this process."""
+        self._cache.drop("policy")
+
+    def again(self, visit: Visit, facts: CachedFacts | None) -> bool:
+        """Whether a visit that passed would still pass now; for answers that take long. May block on the store."""
+        now = int(self._clock())
+        try:
+            if facts is not None:
+                known = self._read(*facts.key, now, look="store").known
+            elif visit.identity is not None:
+                named = account_id(visit.identity.realm, visit.identity.subject)
+                known = self._read(named, None, now, look="store").known
+            else:
+                known = Known(account=None, session=None, policy=self._policy("store"))
+        except Exception:
+            log.exception("checking a long answer again failed")
+            return self._bearings.observing
+        return self._bearings.observing or isinstance(decide(visit, known, now), Allow)
 
     def rule(self, request: GateRequest) -> PathRule:
         """The path rule that fits, with a method override judged as a method that no relaxing rule names."""
@@ -195,11 +239,25 @@ class Checker:
         policy = self._cache.policy()
         if policy is None or policy.version != facts.policy_version:
             policy = self._cache.put_policy(self._facts.policy(), ticket)
-        if facts.session is not None and now - facts.session.touched_at > TOUCH_AFTER_SECONDS:
-            self._sessions.touch(((account, facts.session.key),), now)
         return self._cache.put(
             account, facts.account, facts.session, session_key=key, policy=policy, ticket=ticket
         )
+
+    def _touch(
+        self, decision: Decision, known: Known, cached: CachedFacts | None, now: int, *, look: Look
+    ) -> None:
+        """Move the idle clock of a session that has just counted; never of one that was found dead."""
+        session = known.session
+        if (
+            look != "cache"
+            and cached is not None
+            and cached.touch_due
+            and session is not None
+            and isinstance(decision, Allow)
+            and now - session.touched_at > TOUCH_AFTER_SECONDS
+        ):
+            cached.touch_due = False
+            self._sessions.touch(((session.account_id, session.key),), now)
 
     def _policy(self, look: Look) -> Policy:
         policy = None if look == "fresh" else self._cache.policy()

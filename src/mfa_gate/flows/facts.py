@@ -22,10 +22,12 @@ Key = tuple[str, str | None]
 class CachedFacts:
     """Facts about one (account, session) pair; `good_until` 0 means dropped."""
 
-    __slots__ = ("good_until", "known")
+    __slots__ = ("good_until", "key", "known", "touch_due")
 
-    def __init__(self, known: Known, good_until: float) -> None:
+    def __init__(self, key: Key, known: Known, good_until: float) -> None:
+        self.key = key
         self.known = known
+        self.touch_due = True
         self.good_until = good_until
 
 
@@ -85,8 +87,8 @@ class FactsCache:
     ) -> CachedFacts:
         """Keep what was read, unless the account was named since; what comes back serves this one request anyway."""
         known = Known(account=account, session=session, policy=policy)
-        entry = CachedFacts(known, ticket[0] + self._ttl)
         key = (account_id, session_key)
+        entry = CachedFacts(key, known, ticket[0] + self._ttl)
         with self._lock:
             if (
                 self._forgotten > ticket[1]

@@ -30,6 +30,10 @@ class Recalled(Generic[P]):
         self.payload = payload
 
 
+Passing = tuple[Outcome | None, P, Visit, CachedFacts]
+"""What the portal is told, what the edge wanted to find again, and what a long answer is judged by again."""
+
+
 class Recall(Generic[P]):
     """One per edge and process; bounded, safe to share between threads."""
 
@@ -40,8 +44,8 @@ class Recall(Generic[P]):
         self._places: dict[Hashable, PathRule] = {}
         self._lock = Lock()
 
-    def passes(self, credentials: Hashable, place: Hashable) -> tuple[Outcome | None, P] | None:
-        """The outcome and payload of somebody who may pass here now; None sends the request the long way."""
+    def passes(self, credentials: Hashable, place: Hashable) -> Passing[P] | None:
+        """Somebody who may pass here now; None sends the request the long way."""
         recalled = self._visitors.get(credentials)
         if recalled is None or recalled.facts.good_until <= self._monotonic():
             return None
@@ -54,7 +58,7 @@ class Recall(Generic[P]):
         decision = decide(visit, recalled.facts.known, int(self._clock()))
         if type(decision) is not Allow:
             return None
-        return decision.outcome, recalled.payload
+        return decision.outcome, recalled.payload, visit, recalled.facts
 
     def remember(self, credentials: Hashable, place: Hashable, verdict: Verdict, payload: P) -> None:
         """Keep what made `verdict`, if it is the plain case: a person who passes on facts that are still good."""

@@ -1,0 +1,333 @@
+"""The ASGI door: reads a request, asks for the verdict, and passes on or answers; it decides nothing.
+
+Somebody who was here a moment ago passes without I/O, hashing or a thread. Everything else takes the long way: the
+request is judged whole, in a thread if the store must be asked, and its body is not read before the verdict.
+"""
+
+import asyncio
+from functools import partial
+
+import anyio
+import anyio.to_thread
+from msgspec.structs import asdict
+
+from mfa_gate.core.addresses import client_address
+from mfa_gate.core.decision import AllowStranger, Outcome, Visit
+from mfa_gate.core.forwarding import sets_cookie_of
+from mfa_gate.core.messages import GateRequest, GateResponse
+from mfa_gate.core.paths import OddPath, canonical_path
+from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private
+from mfa_gate.door import REQUEST_KEY, AsgiApp, Door, HasDoor, Message, Receive, Scope, Send
+from mfa_gate.flows.checking import Verdict
+from mfa_gate.flows.facts import CachedFacts
+from mfa_gate.flows.recall import Recall
+from mfa_gate.watch import LoopWatch
+
+CLOSE_CODE = 4401
+"""WebSocket close code where a second step is asked for: HTTP's 401 in the range for private use."""
+HARMLESS_NAMES = 1_000
+_LOOKED_AT = frozenset(name.encode() for name in LOOKED_AT)
+
+
+class _Payload:
+    """What the quick way needs of somebody: the cookies to pass on, and the headers to add."""
+
+    __slots__ = ("added", "cookie")
+
+    def __init__(self, cookie: bytes, added: list[tuple[bytes, bytes]]) -> None:
+        self.cookie = cookie
+        self.added = added
+
+
+class GateMiddleware:
+    """Puts the gate around an ASGI application; `app.add_middleware(GateMiddleware, gate=gate)` works too."""
+
+    def __init__(self, app: AsgiApp, gate: HasDoor) -> None:
+        self._app = app
+        self._gate = gate
+        self._way: _Way | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection: HTTP and WebSocket are judged, lifespan is passed on, anything else is refused."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if kind not in {"http", "websocket"}:
+            message = f"The gate serves http and websocket, not {kind!r}."
+            raise RuntimeError(message)
+        door = self._gate.door()
+        way = self._way
+        if way is None or way.door is not door:
+            way = self._way = _Way(self._app, door)
+        await way.go(scope, receive, send)
+
+
+class _Way:
+    """The middleware's parts in one process."""
+
+    def __init__(self, app: AsgiApp, door: Door) -> None:
+        self._app = app
+        self.door = door
+        self._recall: Recall[_Payload] = Recall(door.clock, door.monotonic)
+        self._harmless: set[bytes] = set()
+        self._keyed = frozenset(name.encode() for name in door.forwarding.source_headers)
+        self._limiter = anyio.CapacityLimiter(door.threads)
+        self._watches: dict[asyncio.AbstractEventLoop, LoopWatch] = {}
+
+    async def go(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The quick way where it is open, else the long one."""
+        if scope["type"] == "http":
+            credentials = self._credentials(scope)
+            if credentials is not None:
+                place = _place(scope)
+                passing = self._recall.passes(credentials, place)
+                if passing is not None:
+                    outcome, payload, visit, facts = passing
+                    quick = dict(scope)
+                    quick["headers"] = _with_cookie(scope["headers"], payload)
+                    quick["mfa_gate"] = _told(outcome)
+                    await self._pass(quick, receive, send, visit, facts)
+                    return
+        await self._long(scope, receive, send)
+
+    def _credentials(self, scope: Scope) -> tuple[object, ...] | None:
+        """Everything that says who asks, raw; None where a header is there that deserves a longer look."""
+        if self.door.query_matters and scope.get("query_string"):
+            return None
+        harmless = self._harmless
+        cookie = host = None
+        keyed: list[object] = []
+        for name, value in scope["headers"]:
+            if name in harmless:
+                continue
+            if name == b"cookie" and cookie is None:
+                cookie = value
+            elif name == b"host" and host is None:
+                host = value
+            elif name in self._keyed:
+                keyed.append((name, value))
+            elif not self._is_harmless(name):
+                return None
+        if cookie is None or host is None:
+            return None
+        if keyed or self._keyed:
+            return cookie, host, _peer(scope), *keyed
+        return cookie, host
+
+    def _is_harmless(self, name: bytes) -> bool:
+        """Learn names one by one; a name that was never judged is never harmless."""
+        if self.door.forwarding.is_special(name.decode("latin-1")):
+            return False
+        if len(self._harmless) < HARMLESS_NAMES:
+            self._harmless.add(bytes(name))
+        return True
+
+    async def _long(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self.door
+        request = self._read(scope)
+        if isinstance(request, OddPath):
+            await _answer(scope, send, odd_path(request))
+            return
+        if request.method.upper() in NEVER_SERVED:
+            await _answer(scope, send, method_refused())
+            return
+        if door.is_ours(request.path):
+            if scope["type"] == "websocket":
+                await _answer(scope, send, method_refused())
+                return
+            await door.pages()({**scope, REQUEST_KEY: request}, receive, send)
+            return
+        verdict = door.checker.check_cached(request)
+        if verdict is None:
+            verdict = await anyio.to_thread.run_sync(door.checker.check, request, limiter=self._limiter)
+        response = door.answer(verdict, request)
+        if response is not None:
+            await _answer(scope, send, response)
+            return
+        await self._forward(scope, receive, send, request, verdict)
+
+    async def _forward(
+        self, scope: Scope, receive: Receive, send: Send, request: GateRequest, verdict: Verdict
+    ) -> None:
+        forwarding, identity = self.door.forwarding, verdict.visit.identity
+        stranger = isinstance(verdict.decision, AllowStranger)
+        headers = [
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, value in forwarding.headers(request, identity, stranger=stranger)
+        ]
+        judged = dict(scope)
+        judged["headers"] = headers
+        outcome = self.door.outcome(verdict)
+        judged["mfa_gate"] = _told(outcome)
+        if stranger:
+            judged["query_string"] = forwarding.query(request.query).encode("latin-1")
+        elif scope["type"] == "http" and verdict.cached is not None:
+            credentials = self._credentials(scope)
+            if credentials is not None:
+                cookie = next((value for name, value in headers if name == b"cookie"), b"")
+                added = [pair for pair in headers if forwarding.tell and pair[0].startswith(b"remote-")]
+                self._recall.remember(credentials, _place(scope), verdict, _Payload(cookie, added))
+        await self._pass(judged, receive, send, verdict.visit, verdict.cached)
+
+    async def _pass(
+        self, scope: Scope, receive: Receive, send: Send, visit: Visit, facts: CachedFacts | None
+    ) -> None:
+        """Run the portal, and cut it off when its visitor would no longer pass."""
+        stream = _Stream(self, scope, send, visit, facts)
+        try:
+            if scope["type"] == "websocket":
+                self.watch().add(stream)
+            await self._app(scope, receive, stream.send)
+        except asyncio.CancelledError:
+            if not stream.was_cut:
+                raise
+            stream.task.uncancel()
+            await stream.say_goodbye()
+        finally:
+            if stream.watched:
+                self.watch().remove(stream)
+
+    def watch(self) -> LoopWatch:
+        """The watch of the running loop."""
+        loop = asyncio.get_running_loop()
+        watch = self._watches.get(loop)
+        if watch is None:
+            self._watches = {each: kept for each, kept in self._watches.items() if not each.is_closed()}
+            watch = self._watches[loop] = LoopWatch(partial(anyio.to_thread.run_sync, limiter=self._limiter))
+        return watch
+
+    def _read(self, scope: Scope) -> GateRequest | OddPath:
+        raw_path = scope.get("raw_path")
+        root_path = scope.get("root_path") or ""
+        raw = raw_path.decode("latin-1") if raw_path else None
+        path = canonical_path(scope["path"], raw, root_path)
+        if isinstance(path, OddPath):
+            return path
+        headers = tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
+        )
+        peer = _peer(scope)
+        trusted = self.door.trusted
+        forwarded = tuple(value for name, value in headers if name == "x-forwarded-for")
+        return GateRequest(
+            kind=scope["type"],
+            method=scope.get("method", "GET"),
+            path=path,
+            raw_path=raw or "",
+            root_path=root_path,
+            query=(scope.get("query_string") or b"").decode("latin-1"),
+            headers=headers,
+            peer=peer,
+            peer_trusted=peer in trusted,
+            client_address=client_address(peer, forwarded, trusted),
+        )
+
+
+class _Stream:
+    """One passed request: cleans what the portal sends, and is watched once it turns out to be long."""
+
+    __slots__ = ("_facts", "_scope", "_send", "_visit", "_way", "closed", "task", "was_cut", "watched")
+
+    def __init__(self, way: _Way, scope: Scope, send: Send, visit: Visit, facts: CachedFacts | None) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            message = "The gate runs on asyncio."
+            raise RuntimeError(message)
+        self.task = task
+        self.was_cut = False
+        self.closed = False
+        self.watched = scope["type"] == "websocket"
+        self._way = way
+        self._scope = scope
+        self._send = send
+        self._visit = visit
+        self._facts = facts
+
+    async def send(self, message: Message) -> None:
+        """What the portal sends, on its way to the server."""
+        if self.was_cut:
+            message_text = "This visitor may no longer see this."
+            raise OSError(message_text)
+        kind = message["type"]
+        if kind == "http.response.start":
+            message = _clean(message, self._way.door, gated=self._visit.rule.kind != "public")
+        elif kind == "http.response.body":
+            if not self.watched and message.get("more_body"):
+                self.watched = True
+                self._way.watch().add(self)
+        elif kind in {"websocket.close", "websocket.http.response.body"}:
+            self.closed = True
+        elif kind in {"websocket.accept", "websocket.http.response.start"}:
+            message = _clean(message, self._way.door, gated=True)
+        await self._send(message)
+
+    def still(self) -> bool:
+        """Whether the visitor would still pass; may block."""
+        return self._way.door.checker.again(self._visit, self._facts)
+
+    def cut(self) -> None:
+        """End the portal's work on this request; what it sends from now on goes nowhere."""
+        self.was_cut = True
+        self.task.cancel()
+
+    async def say_goodbye(self) -> None:
+        """Close the socket with our code. An HTTP answer that was cut ends without its end, so the server closes it."""
+        if self._scope["type"] == "websocket" and not self.closed:
+            self.closed = True
+            await self._send(
+                {"type": "websocket.close", "code": CLOSE_CODE, "reason": "two_step_code_required"}
+            )
+
+
+def _place(scope: Scope) -> tuple[object, ...]:
+    return scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"]
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _told(outcome: Outcome | None) -> dict[str, object] | None:
+    return None if outcome is None else asdict(outcome)
+
+
+def _with_cookie(headers: list[tuple[bytes, bytes]], payload: _Payload) -> list[tuple[bytes, bytes]]:
+    cookie = payload.cookie
+    passed = [pair for pair in headers if pair[0] != b"cookie"]
+    if cookie:
+        passed.append((b"cookie", cookie))
+    if payload.added:
+        passed += payload.added
+    return passed
+
+
+def _clean(message: Message, door: Door, *, gated: bool) -> Message:
+    """The portal's answer without cookies of our name, and kept out of shared caches on gated paths."""
+    headers = message.get("headers") or ()
+    if not any(name.lower() in _LOOKED_AT for name, _ in headers):
+        return message
+    text = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
+    kept = tuple(
+        (name, value)
+        for name, value in text
+        if name != "set-cookie" or not sets_cookie_of(value, door.forwarding.our_cookies)
+    )
+    cleaned = private(kept) if gated else kept
+    return {**message, "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in cleaned]}
+
+
+async def _answer(scope: Scope, send: Send, response: GateResponse) -> None:
+    """Say the gate's own answer; a WebSocket is refused before it is accepted."""
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    prefix = "http"
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", "code": CLOSE_CODE})
+            return
+        prefix = "websocket.http"
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": f"{prefix}.response.start", "status": response.status, "headers": headers})
+    body = b"" if scope.get("method") == "HEAD" else response.body
+    await send({"type": f"{prefix}.response.body", "body": body})

@@ -1,0 +1,75 @@
+"""One process's parts as both middlewares use them; it chooses nothing and decides nothing."""
+
+import threading
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from mfa_gate.core.addresses import TrustedProxies
+from mfa_gate.core.decision import Allow, Outcome
+from mfa_gate.core.forwarding import Forwarding
+from mfa_gate.core.messages import GateRequest, GateResponse
+from mfa_gate.core.responses import Places, respond
+from mfa_gate.flows.checking import Checker, Verdict
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+REQUEST_KEY = "mfa_gate.request"
+"""Where a door leaves the judged request for our own pages: in the ASGI scope, or in the WSGI environment."""
+THREADS = 32
+"""Threads in which an ASGI process asks the store; the portal's own are never used up."""
+
+
+class HasDoor(Protocol):
+    """A gate as its doors see it."""
+
+    def door(self) -> "Door":
+        """This process's parts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """What both middlewares need, in one process."""
+
+    checker: Checker
+    forwarding: Forwarding
+    places: Places
+    trusted: TrustedProxies
+    clock: Callable[[], float]
+    monotonic: Callable[[], float]
+    query_matters: bool
+    reads_remote_user: bool
+    make_pages: Callable[[], AsgiApp]
+    threads: int = THREADS
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_ours(self, path: str) -> bool:
+        """True for our own pages."""
+        mount = self.places.mount
+        return path == mount or path.startswith(f"{mount}/")
+
+    def answer(self, verdict: Verdict, request: GateRequest) -> GateResponse | None:
+        """The gate's own answer, or None if the request goes on."""
+        return respond(verdict.decision, request, self.places, int(self.clock()))
+
+    def outcome(self, verdict: Verdict) -> Outcome | None:
+        """What the portal is told of the visitor."""
+        match verdict.decision:
+            case Allow(outcome=outcome):
+                return outcome
+            case _:
+                return None
+
+    def pages(self) -> AsgiApp:
+        """Our own pages, an ASGI app; made when first asked for."""
+        with self._lock:
+            return self._pages
+
+    @cached_property
+    def _pages(self) -> AsgiApp:
+        return self.make_pages()

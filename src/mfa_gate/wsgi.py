@@ -1,0 +1,286 @@
+"""The WSGI door: the same verdict as the ASGI door, said in PEP 3333; it decides nothing.
+
+Our own pages are the ASGI app behind a bridge, which is made in the process that serves (made before a fork it hangs).
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec.structs import asdict
+
+from mfa_gate.core.addresses import client_address
+from mfa_gate.core.decision import AllowStranger, Outcome, Visit
+from mfa_gate.core.forwarding import sets_cookie_of
+from mfa_gate.core.messages import GateRequest, GateResponse, Headers
+from mfa_gate.core.paths import OddPath, canonical_wsgi_path
+from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private
+from mfa_gate.door import REQUEST_KEY, Door, HasDoor, Receive, Scope, Send
+from mfa_gate.flows.facts import CachedFacts
+from mfa_gate.flows.recall import Recall
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+HARMLESS_NAMES = 1_000
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None
+
+
+class _Payload:
+    """What the quick way needs of somebody: the environment's changed entries, and those that go."""
+
+    __slots__ = ("changed", "gone")
+
+    def __init__(self, changed: dict[str, str], gone: tuple[str, ...]) -> None:
+        self.changed = changed
+        self.gone = gone
+
+
+class GateMiddleware:
+    """Puts the gate around a WSGI application: `app.wsgi_app = GateMiddleware(app.wsgi_app, gate)`."""
+
+    def __init__(self, app: "WSGIApplication", gate: HasDoor) -> None:
+        self._app = app
+        self._gate = gate
+        self._way: _Way | None = None
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """One request."""
+        door = self._gate.door()
+        way = self._way
+        if way is None or way.door is not door:
+            way = self._way = _Way(self._app, door)
+        return way.go(environ, start_response)
+
+
+class _Way:
+    """The middleware's parts in one process."""
+
+    def __init__(self, app: "WSGIApplication", door: Door) -> None:
+        self._app = app
+        self.door = door
+        self._recall: Recall[_Payload] = Recall(door.clock, door.monotonic)
+        self._harmless: set[str] = set()
+        self._keyed = tuple(
+            "HTTP_" + name.upper().replace("-", "_") for name in sorted(door.forwarding.source_headers)
+        )
+        self._pages: WSGIApplication | None = None
+
+    def go(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """The quick way where it is open, else the long one."""
+        credentials = self._credentials(environ)
+        if credentials is not None:
+            passing = self._recall.passes(credentials, _place(environ))
+            if passing is not None:
+                outcome, payload, visit, facts = passing
+                environ.update(payload.changed)
+                for name in payload.gone:
+                    environ.pop(name, None)
+                environ["mfa_gate"] = _told(outcome)
+                return self._pass(environ, start_response, visit, facts)
+        return self._long(environ, start_response)
+
+    def _credentials(self, environ: "WSGIEnvironment") -> tuple[object, ...] | None:
+        """Everything that says who asks, raw; None where a header is there that deserves a longer look."""
+        if self.door.query_matters and environ.get("QUERY_STRING"):
+            return None
+        if not environ.keys() <= self._harmless:
+            for name in environ.keys() - self._harmless:
+                if not self._is_harmless(name):
+                    return None
+        cookie = environ.get("HTTP_COOKIE")
+        if cookie is None:
+            return None
+        if self._keyed or self.door.reads_remote_user:
+            keyed = tuple(environ.get(name) for name in (*self._keyed, "REMOTE_USER", "REMOTE_ADDR"))
+            return cookie, environ.get("HTTP_HOST"), keyed
+        return cookie, environ.get("HTTP_HOST")
+
+    def _is_harmless(self, name: str) -> bool:
+        """Learn names one by one; a name that was never judged is never harmless."""
+        if name in _READ_ANYWAY or name in self._keyed:
+            pass
+        elif name.startswith("HTTP_") and self.door.forwarding.is_special(name[5:]):
+            return False
+        if len(self._harmless) < HARMLESS_NAMES:
+            self._harmless.add(name)
+        return True
+
+    def _long(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        door = self.door
+        request = self._read(environ)
+        if isinstance(request, OddPath):
+            return _answer(environ, start_response, odd_path(request))
+        if request.method.upper() in NEVER_SERVED:
+            return _answer(environ, start_response, method_refused())
+        if door.is_ours(request.path):
+            environ[REQUEST_KEY] = request
+            return self._bridge()(environ, start_response)
+        verdict = door.checker.check(request)
+        response = door.answer(verdict, request)
+        if response is not None:
+            return _answer(environ, start_response, response)
+        identity = verdict.visit.identity
+        stranger = isinstance(verdict.decision, AllowStranger)
+        headers = door.forwarding.headers(request, identity, stranger=stranger)
+        credentials = None if stranger or verdict.cached is None else self._credentials(environ)
+        changed, gone = _rewrite(environ, headers)
+        if credentials is not None:
+            self._recall.remember(credentials, _place(environ), verdict, _Payload(changed, gone))
+        environ.update(changed)
+        for name in gone:
+            environ.pop(name, None)
+        if stranger:
+            environ["QUERY_STRING"] = door.forwarding.query(request.query)
+            for name in ("REMOTE_USER", "AUTH_TYPE"):
+                environ.pop(name, None)
+        environ["mfa_gate"] = _told(door.outcome(verdict))
+        return self._pass(environ, start_response, verdict.visit, verdict.cached)
+
+    def _pass(
+        self,
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+        visit: Visit,
+        facts: CachedFacts | None,
+    ) -> Iterable[bytes]:
+        """Run the portal; a long answer is judged again between its pieces."""
+        gated = visit.rule.kind != "public"
+        cookies = self.door.forwarding.our_cookies
+
+        def cleaned(
+            status: str, headers: list[tuple[str, str]], exc_info: ExcInfo = None
+        ) -> Callable[[bytes], object]:
+            if any(name.lower() in LOOKED_AT for name, _ in headers):
+                headers = _clean(headers, cookies, gated=gated)
+            if exc_info is None:
+                return start_response(status, headers)
+            return start_response(status, headers, exc_info)
+
+        result = self._app(environ, cleaned)
+        if isinstance(result, (list, tuple)):
+            return result
+        return _Watched(result, lambda: self.door.checker.again(visit, facts), self.door.monotonic)
+
+    def _bridge(self) -> "WSGIApplication":
+        """Our own pages behind the bridge, made when first asked for in this process."""
+        if self._pages is None:
+            from a2wsgi import ASGIMiddleware  # noqa: PLC0415 (its loop thread starts with it)
+
+            pages = self.door.pages()
+
+            async def bridged(scope: Scope, receive: Receive, send: Send) -> None:
+                scope[REQUEST_KEY] = scope["wsgi_environ"][REQUEST_KEY]
+                await pages(scope, receive, send)
+
+            self._pages = cast("WSGIApplication", ASGIMiddleware(cast("Any", bridged)))
+        return self._pages
+
+    def _read(self, environ: "WSGIEnvironment") -> GateRequest | OddPath:
+        root_path = environ.get("SCRIPT_NAME", "")
+        target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        path = canonical_wsgi_path(root_path, environ.get("PATH_INFO", ""), target)
+        if isinstance(path, OddPath):
+            return path
+        headers = tuple(
+            (name[5:].replace("_", "-").lower(), value)
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        ) + tuple(
+            (name.replace("_", "-").lower(), environ[name])
+            for name in ("CONTENT_TYPE", "CONTENT_LENGTH")
+            if environ.get(name)
+        )
+        peer = environ.get("REMOTE_ADDR", "")
+        trusted = self.door.trusted
+        forwarded = tuple(value for name, value in headers if name == "x-forwarded-for")
+        return GateRequest(
+            method=environ["REQUEST_METHOD"],
+            path=path,
+            raw_path=(target or "").partition("?")[0],
+            root_path=root_path.encode("latin-1").decode("utf-8", "replace"),
+            query=environ.get("QUERY_STRING", ""),
+            headers=headers,
+            peer=peer,
+            peer_trusted=peer in trusted,
+            client_address=client_address(peer, forwarded, trusted),
+            remote_user=environ.get("REMOTE_USER") or None,
+        )
+
+
+class _Watched:
+    """A long answer's pieces; it ends early once its visitor would no longer pass."""
+
+    INTERVAL_SECONDS = 1.0
+
+    def __init__(
+        self, pieces: Iterable[bytes], still: Callable[[], bool], monotonic: Callable[[], float]
+    ) -> None:
+        self._source = pieces
+        self._still = still
+        self._monotonic = monotonic
+
+    def __iter__(self) -> Iterator[bytes]:
+        due = self._monotonic() + self.INTERVAL_SECONDS
+        for piece in self._source:
+            if self._monotonic() >= due:
+                if not self._still():
+                    message = "This visitor may no longer see this."
+                    raise ConnectionAbortedError(message)
+                due = self._monotonic() + self.INTERVAL_SECONDS
+            yield piece
+
+    def close(self) -> None:
+        """PEP 3333: always called by the server, and passed on."""
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
+
+
+_READ_ANYWAY = frozenset({"HTTP_COOKIE", "HTTP_HOST", "REMOTE_USER"})
+
+
+def _place(environ: "WSGIEnvironment") -> tuple[object, ...]:
+    return (
+        environ.get("PATH_INFO"),
+        environ.get("RAW_URI") or environ.get("REQUEST_URI"),
+        environ.get("SCRIPT_NAME"),
+        environ["REQUEST_METHOD"],
+    )
+
+
+def _told(outcome: Outcome | None) -> dict[str, object] | None:
+    return None if outcome is None else asdict(outcome)
+
+
+def _rewrite(environ: "WSGIEnvironment", headers: Headers) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Which `HTTP_*` entries change and which go, so that the portal sees exactly `headers`."""
+    wanted = {"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers}
+    gone = tuple(name for name in environ if name.startswith("HTTP_") and name not in wanted)
+    changed = {
+        name: value
+        for name, value in wanted.items()
+        if environ.get(name) != value and name not in {"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"}
+    }
+    return changed, gone
+
+
+def _clean(
+    headers: list[tuple[str, str]], our_cookies: tuple[str, ...], *, gated: bool
+) -> list[tuple[str, str]]:
+    kept = tuple(
+        (name.lower(), value)
+        for name, value in headers
+        if name.lower() != "set-cookie" or not sets_cookie_of(value, our_cookies)
+    )
+    return list(private(kept)) if gated else list(kept)
+
+
+def _answer(
+    environ: "WSGIEnvironment", start_response: "StartResponse", response: GateResponse
+) -> Iterable[bytes]:
+    """Say the gate's own answer. The body of the request is not read."""
+    headers = [*response.headers, ("content-length", str(len(response.body)))]
+    start_response(f"{response.status} {HTTPStatus(response.status).phrase}", headers)
+    return [b"" if environ["REQUEST_METHOD"] == "HEAD" else response.body]
