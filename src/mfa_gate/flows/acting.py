@@ -1,0 +1,63 @@
+"""How acts of administration stand in the trail: who acted from where, why, and what was refused; it commits nothing."""
+
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.events import ORG, Actor, Event
+from mfa_gate.core.messages import printable
+from mfa_gate.core.policy import Policy
+from mfa_gate.core.transitions import was_reset
+from mfa_gate.flows.results import WasReset, Why
+from mfa_gate.ports import Change
+
+SHORTEST_REASON, LONGEST_REASON = 3, 500
+
+
+def clean_reason(text: str) -> str | None:
+    """A reason as one harmless line, or None if it has not 3 to 500 characters."""
+    line = " ".join(text.split())
+    return printable(line, LONGEST_REASON) if SHORTEST_REASON <= len(line) <= LONGEST_REASON else None
+
+
+def shell(os_user: str) -> Actor:
+    """Somebody on the server's own shell, named as the operating system names them."""
+    return Actor(subject=printable(os_user), surface="shell")
+
+
+def reset_of(target: Account, actor: Actor, reason: str, now: int) -> tuple[Change, WasReset]:
+    """The commit that resets an account."""
+    after, events = was_reset(target, actor, reason, now)
+    return Change(account=after, events=events, end_sessions="all"), WasReset(account=after)
+
+
+def requirement_set(
+    before: Policy, actor: Actor, now: int, *, require_two_step: bool, reason: str
+) -> tuple[Policy, Event]:
+    """The policy with the switch as given, and its event."""
+    after = replace(before, require_two_step=require_two_step, changed_at=now, changed_by=actor.subject)
+    details = {
+        "require_two_step": _word(after),
+        "before": _word(before),
+        "version": str(before.version + 1),
+    } | ({"reason": reason} if reason else {})
+    changed = Event(
+        kind="policy_changed",
+        account_id=ORG,
+        subject="",
+        at=now,
+        actor=actor,
+        details=details,
+        notify=("admins",),
+    )
+    return after, changed
+
+
+def refused_act(act: str, actor: Actor, target: Account | None, why: Why, now: int) -> Event:
+    """The event of an act that somebody may not do, in the organization's chain."""
+    details = {"act": act, "why": why} | ({} if target is None else {"account": target.id})
+    subject = "" if target is None else target.subject
+    return Event(kind="act_refused", account_id=ORG, subject=subject, at=now, actor=actor, details=details)
+
+
+def _word(policy: Policy) -> str:
+    return "on" if policy.require_two_step else "off"

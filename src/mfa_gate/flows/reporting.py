@@ -1,0 +1,108 @@
+"""What administrators see: the list, coverage, one person's profile, the trail, what the switch would do.
+
+It changes nothing, and it does not ask who looks: `Administration.admits` stands in front of it.
+Every method may raise `StoreUnavailable`.
+"""
+
+import msgspec
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.policy import Policy, Standing, Status, standing
+from mfa_gate.core.sessions import Session
+from mfa_gate.flows.results import NotFound
+from mfa_gate.ports import Accounts, Directory, Page, Policies, Recorded, Traffic, Trail
+
+LONGEST_PAGE = 500
+LONGEST_QUERY = 200
+HISTORY = 50
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """Coverage now: `covered` of `people` have a factor, paused included; the inactive count in neither."""
+
+    policy: Policy
+    counts: dict[Status, int]
+    covered: int
+    people: int
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """One person. `history` is newest first, at most 50 events."""
+
+    account: Account
+    standing: Standing
+    sessions: tuple[Session, ...]
+    history: tuple[Recorded, ...]
+
+
+class Impact(msgspec.Struct, frozen=True, kw_only=True):
+    """What turning the requirement on now would do.
+
+    `unattributed` is the traffic that nobody can be named for, by (route prefix, kind of credential); it would be
+    refused. Whom the portal knows and the gate has never seen is not in any number.
+    """
+
+    asked_to_set_up: int
+    unattributed: dict[tuple[str, str], int]
+
+
+class Trailing(msgspec.Struct, frozen=True, kw_only=True):
+    """Some events, newest first, and the `before` of the next page (None at the end)."""
+
+    events: tuple[Recorded, ...]
+    before: int | None
+
+
+class Reporting:
+    """One per process."""
+
+    def __init__(
+        self, directory: Directory, trail: Trail, accounts: Accounts, policies: Policies, traffic: Traffic
+    ) -> None:
+        self._directory = directory
+        self._trail = trail
+        self._accounts = accounts
+        self._policies = policies
+        self._traffic = traffic
+
+    def overview(self, now: int) -> Overview:
+        """Policy, counters of every status, and coverage."""
+        counts = self._directory.counts(now)
+        people = sum(count for status, count in counts.items() if status != "inactive")
+        covered = counts.get("enrolled", 0) + counts.get("paused", 0)
+        return Overview(policy=self._policies.policy(), counts=counts, covered=covered, people=people)
+
+    def impact(self, now: int) -> Impact:
+        """What turning the requirement on now would do."""
+        missing = self._directory.counts(now).get("missing", 0)
+        return Impact(asked_to_set_up=missing, unattributed=self._traffic.traffic())
+
+    def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
+        """One page of the list in name order; at most 500 rows, `prefix` of name, e-mail or account name."""
+        return self._directory.people(
+            status=status,
+            prefix=prefix[:LONGEST_QUERY].strip(),
+            after=after,
+            limit=max(1, min(limit, LONGEST_PAGE)),
+            now=now,
+        )
+
+    def profile(self, account_id: str, now: int) -> Profile | NotFound:
+        """One person with sessions and history."""
+        account = self._accounts.account(account_id)
+        if account is None:
+            return NotFound()
+        sessions = self._accounts.sessions(account_id, now)
+        return Profile(
+            account=account,
+            standing=standing(account, self._policies.policy(), now),
+            sessions=tuple(session for session in sessions if session.epoch == account.epoch),
+            history=self._trail.events(account_id=account_id, kind=None, before=None, limit=HISTORY),
+        )
+
+    def audit(self, *, account_id: str | None, kind: str | None, before: int | None, limit: int) -> Trailing:
+        """A page of the trail, newest first; at most 500 events below position `before`."""
+        wanted = max(1, min(limit, LONGEST_PAGE))
+        found = self._trail.events(account_id=account_id, kind=kind, before=before, limit=wanted + 1)
+        events = found[:wanted]
+        return Trailing(events=events, before=events[-1].position if len(found) > wanted else None)
