@@ -1,0 +1,114 @@
+"""Decides whether a trail is whole, from its records, heads and ledger; it does not know where they are kept.
+
+Every account's records are read once, in order, and nothing is kept of them but the last link: a trail of ten
+million events needs no more memory than one of ten.
+"""
+
+import hmac
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby
+
+import msgspec
+
+from mfa_gate.core.errors import RecordCorrupt
+from mfa_gate.core.events import ORG, Head
+from mfa_gate.stores.documents import Documents, Ledger
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """One record as it lies in the store."""
+
+    account_id: str
+    position: int
+    record: bytes
+    link: bytes
+
+
+def next_link(key: bytes, previous: bytes, record: bytes) -> bytes:
+    """`core.events.link` over the bytes that were written.
+
+    Decoding and encoding them again would break every old chain as soon as an event gets a new field.
+    """
+    return hmac.digest(key, previous + record, "sha256")
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """The sealed head of one account's chain."""
+
+    account_id: str
+    head: bytes
+
+
+def first_break(
+    key: bytes, documents: Documents, links: Iterable[Link], heads: Iterable[Sealed], ledger: Ledger
+) -> str | None:
+    """None if every chain ends where its head says, else a sentence about the first that does not.
+
+    `links` come by account, then by position; `heads` by account, in the same order of accounts.
+    """
+    chains = events = 0
+    for account_id, sealed, chained in _side_by_side(links, heads):
+        if sealed is None:
+            return f"{_trail(account_id)} has events but no chain head: they were inserted, or its head was removed."
+        try:
+            head = documents.head(account_id, sealed.head)
+        except RecordCorrupt as error:
+            return str(error)
+        broken = _break_of(key, account_id, head, chained)
+        if broken:
+            return broken
+        chains += 1
+        events += head.count
+    if Ledger(chains=chains, events=events) != ledger:
+        return (
+            f"The trail has {events} events in {chains} chains where {ledger.events} in {ledger.chains} were "
+            "written: whole chains were removed or put back from an older copy, heads included."
+        )
+    return None
+
+
+def _break_of(key: bytes, account_id: str, head: Head, chained: Iterator[Link]) -> str | None:
+    last, count, broken_at = b"", 0, None
+    for link in chained:
+        count += 1
+        if broken_at is None:
+            last = next_link(key, last, link.record)
+            if last != link.link:
+                broken_at = link.position
+    if broken_at is not None:
+        what = (
+            "an event before it was removed"
+            if count < head.count
+            else "it, or one before it, was inserted"
+            if count > head.count
+            else "it was edited, moved or exchanged"
+        )
+        return f"{_trail(account_id)} breaks at position {broken_at}: {what}."
+    if count < head.count:
+        return f"{_trail(account_id)} ends after {count} events where {head.count} were written: its end was cut off."
+    if last != head.link:
+        return f"{_trail(account_id)} goes on after the event that its head names: the head is from an older copy."
+    return None
+
+
+def _side_by_side(
+    links: Iterable[Link], heads: Iterable[Sealed]
+) -> Iterator[tuple[str, Sealed | None, Iterator[Link]]]:
+    """Each account's head and records; either may be missing."""
+    rest = iter(heads)
+    head = next(rest, None)
+    for account_id, chained in groupby(links, key=lambda link: link.account_id):
+        while head is not None and head.account_id < account_id:
+            yield head.account_id, head, iter(())
+            head = next(rest, None)
+        if head is not None and head.account_id == account_id:
+            yield account_id, head, chained
+            head = next(rest, None)
+        else:
+            yield account_id, None, chained
+    for left in chain([head] if head is not None else [], rest):
+        yield left.account_id, left, iter(())
+
+
+def _trail(account_id: str) -> str:
+    return "The trail of the organization" if account_id == ORG else f"The trail of account {account_id}"

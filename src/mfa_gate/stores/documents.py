@@ -1,0 +1,200 @@
+"""What a record looks like inside a store, whatever the store is; it knows no database and decides no policy.
+
+Documents are MessagePack, sealed for their place. Beside each account's document, and outliving it, stands the
+sealed head of its chain of events, which names the newest version; the organization's policy stands beside the
+head of `ORG` in the same way. Read through here, a document without its head, a head without its document, or
+one that is older than the other is `RecordCorrupt`, never "not enrolled".
+"""
+
+import hmac
+from typing import TypeVar
+
+import msgspec
+
+from mfa_gate.core.accounts import Account, fold_subject
+from mfa_gate.core.errors import RecordCorrupt
+from mfa_gate.core.events import ORG, Event, Head
+from mfa_gate.core.policy import Policy
+from mfa_gate.core.sessions import Challenge, Session
+from mfa_gate.stores.sealing import Sealer
+
+CHALLENGE_CAP = 5
+"""Challenges per account that may be alive at once; the oldest gives way."""
+
+TRAFFIC_CAP = 500
+"""Pairs of (route prefix, kind of credential) that are counted; later ones are not."""
+
+T = TypeVar("T")
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True):
+    """How many chains and events the store holds: without it a whole chain could be taken out with its head."""
+
+    chains: int = 0
+    events: int = 0
+
+
+class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What lists and counters are found by. Derived from the account; decides nothing but what is shown."""
+
+    name_key: str
+    email_key: str
+    subject_key: str
+    has_factor: bool
+    paused_until: int
+    active: bool
+    first_seen_at: int
+    last_verified_at: int
+    groups: tuple[str, ...]
+
+
+def index_of(account: Account) -> IndexRow:
+    """The index row of an account; somebody without a name stands in the list under their subject."""
+    return IndexRow(
+        name_key=fold_subject(account.name or account.subject),
+        email_key=fold_subject(account.email),
+        subject_key=fold_subject(account.subject),
+        has_factor=account.has_factor,
+        paused_until=account.opens_at if account.has_factor else 0,
+        active=account.active,
+        first_seen_at=account.first_seen_at,
+        last_verified_at=account.last_verified_at,
+        groups=account.groups,
+    )
+
+
+def cursor_at(name_key: str, account_id: str) -> str:
+    """The cursor of the page that begins after this place in the list."""
+    return f"{account_id} {name_key}"
+
+
+def position_of(cursor: str) -> tuple[str, str]:
+    """(name key, account id) of a cursor; whatever text a client sends is some position in the list."""
+    account_id, _, name_key = cursor.partition(" ")
+    return name_key, account_id
+
+
+_READ_EVENT = msgspec.json.Decoder(Event)
+
+
+def read_event(record: bytes) -> Event:
+    """The event in a chained record. Raises `RecordCorrupt`."""
+    try:
+        return _READ_EVENT.decode(record)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise RecordCorrupt(
+            f"An event of the trail cannot be read ({error}); run `mfa-gate audit verify`."
+        ) from error
+
+
+class Documents:
+    """Seals and opens the documents of one store, each for its own place."""
+
+    def __init__(self, sealer: Sealer, store_id: str) -> None:
+        self._sealer = sealer
+        self._store_id = store_id
+        self._encoder = msgspec.msgpack.Encoder()
+
+    def seal_account(self, account: Account) -> bytes:
+        """The account's document, for its own id and version."""
+        return self._seal(account, "account", account.id, account.version)
+
+    def account(
+        self, account_id: str, version: int | None, sealed: bytes | None, head: bytes | None
+    ) -> Account | None:
+        """The account of a document and its head (both None: never stored)."""
+        if sealed is None and head is None:
+            return None
+        known = self._newest(account_id, version, sealed, head)
+        return self._open(Account, known, "account", account_id, version or 0)
+
+    def seal_policy(self, policy: Policy) -> bytes:
+        """The policy's document, for its version."""
+        return self._seal(policy, "policy", ORG, policy.version)
+
+    def policy(self, version: int | None, sealed: bytes | None, head: bytes | None) -> Policy:
+        """The policy of a document and the head of `ORG`; a store without a policy has lost it."""
+        known = self._newest(ORG, version, sealed, head)
+        return self._open(Policy, known, "policy", ORG, version or 0)
+
+    def seal_head(self, account_id: str, head: Head) -> bytes:
+        """The head of one account's chain."""
+        return self._seal(head, "head", account_id)
+
+    def head(self, account_id: str, sealed: bytes | None) -> Head:
+        """The head of one account's chain, which must be there."""
+        if sealed is None:
+            raise RecordCorrupt(
+                f"The chain head of {_whose(account_id)} is missing; restore it from a backup."
+            )
+        return self._open(Head, sealed, "head", account_id)
+
+    def seal_session(self, session: Session) -> bytes:
+        """A session, for its account and key."""
+        return self._seal(session, "session", session.account_id, session.key)
+
+    def session(self, account_id: str, key: str, sealed: bytes) -> Session:
+        """The session of this account and key."""
+        return self._open(Session, sealed, "session", account_id, key)
+
+    def seal_challenge(self, challenge: Challenge) -> bytes:
+        """A challenge, for its account and id."""
+        return self._seal(challenge, "challenge", challenge.account_id, challenge.id)
+
+    def challenge(self, account_id: str, challenge_id: str, sealed: bytes) -> Challenge:
+        """The challenge of this account and id."""
+        return self._open(Challenge, sealed, "challenge", account_id, challenge_id)
+
+    def seal_ledger(self, ledger: Ledger) -> bytes:
+        """The store's ledger."""
+        return self._seal(ledger, "ledger")
+
+    def ledger(self, sealed: bytes | None) -> Ledger:
+        """The store's ledger, which must be there."""
+        if sealed is None:
+            raise RecordCorrupt("The store's ledger is missing; restore the store from a backup.")
+        return self._open(Ledger, sealed, "ledger")
+
+    def seal_proof(self, audit_key: bytes) -> bytes:
+        """What a store keeps to tell, before anything else, whether the keys are its own."""
+        return self._seal(self._proof(audit_key), "proof")
+
+    def is_proof(self, sealed: bytes, audit_key: bytes) -> bool:
+        """True if the store was made with these keys. Raises `RecordCorrupt` if not even the seal fits."""
+        return hmac.compare_digest(self._open(bytes, sealed, "proof"), self._proof(audit_key))
+
+    def _proof(self, audit_key: bytes) -> bytes:
+        return hmac.digest(audit_key, b"store " + self._store_id.encode(), "sha256")
+
+    def _newest(
+        self, account_id: str, version: int | None, sealed: bytes | None, head: bytes | None
+    ) -> bytes:
+        # Security: the head outlives the document. Were a lone head read as "never stored", whoever can delete
+        # a row would send an enrolled user back to the setup wizard.
+        if sealed is None:
+            raise RecordCorrupt(f"The record of {_whose(account_id)} is missing beside its chain head.")
+        newest = self.head(account_id, head).version
+        if version != newest:
+            raise RecordCorrupt(
+                f"The record of {_whose(account_id)} has version {version} where its chain head says {newest}."
+            )
+        return sealed
+
+    def _seal(self, value: object, *place: str | int) -> bytes:
+        plain = self._encoder.encode(value)
+        # What is written must be readable: a slip of a caller's is a refused commit, not a person locked out for ever.
+        msgspec.msgpack.decode(plain, type=type(value))
+        return self._sealer.seal(plain, self._store_id, *place)
+
+    def _open(self, kind: type[T], sealed: bytes, *place: str | int) -> T:
+        plain = self._sealer.open(sealed, self._store_id, *place)
+        try:
+            return msgspec.msgpack.decode(plain, type=kind)
+        except msgspec.MsgspecError as error:
+            raise RecordCorrupt(
+                f"The record {' / '.join(map(str, place))} was written by another version of mfa_gate ({error})."
+            ) from error
+
+
+def _whose(account_id: str) -> str:
+    return "the organization" if account_id == ORG else f"account {account_id}"

@@ -1,0 +1,239 @@
+"""The embedded store: one SQLite file on a local disk, for all processes of one machine.
+
+It decides when a transaction begins and ends; what is written in it stands in the modules beside it.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
+from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
+from mfa_gate.core.policy import Policy, Status
+from mfa_gate.core.sessions import Challenge, Session
+from mfa_gate.ports import Change, Facts, Page, Recorded
+from mfa_gate.stores import sqlite_commits as commits
+from mfa_gate.stores import sqlite_directory as directory
+from mfa_gate.stores import sqlite_schema as schema
+from mfa_gate.stores import sqlite_trail as trail
+from mfa_gate.stores.documents import Documents
+from mfa_gate.stores.sealing import Sealer
+from mfa_gate.stores.sqlite_connection import Connections
+
+EVERYTHING = "*"
+"""What `changes` names when it can no longer tell what changed."""
+
+_VISITOR = """
+    SELECT org.sealed, account.version, account.sealed, head.sealed, session.sealed,
+        account.id IS NULL AND head.account IS NULL AND EXISTS (SELECT 1 FROM audit WHERE audit.account = :account)
+    FROM (SELECT 1)
+    LEFT JOIN head AS org ON org.account = :org
+    LEFT JOIN account ON account.id = :account
+    LEFT JOIN head ON head.account = :account
+    LEFT JOIN session ON session.account = :account AND session.key = :key"""
+_POLICY = (
+    "SELECT policy.version, policy.sealed, head.sealed FROM (SELECT 1) "
+    "LEFT JOIN policy LEFT JOIN head ON head.account = ?"
+)
+
+
+class SqliteStore:
+    """`ports.Store` in one SQLite file; may be used by any number of threads, and on both sides of a fork."""
+
+    store_id: str
+
+    def __init__(self, path: Path, *, sealer: Sealer, audit_key: bytes, store_id: str | None) -> None:
+        """Use `create` or `open`."""
+        self._path = path
+        self._expected = store_id
+        self._audit_key = audit_key
+        self._connections = Connections(path, self._refuse_another)
+        schema.bring_up_to_date(self._connections)
+        with self._connections.reading() as db:
+            self._expected = self.store_id = schema.identify(db)
+            (proof,) = db.execute("SELECT proof FROM store").fetchone()
+        self._documents = Documents(sealer, self.store_id)
+        try:
+            fits = self._documents.is_proof(proof, audit_key)
+        except RecordCorrupt:
+            fits = False
+        if not fits:
+            raise StoreUnavailable(
+                f"The keys of [keys] file are not those that the store {path} was made with; put its own key file back."
+            )
+
+    @classmethod
+    def create(
+        cls, path: Path, *, sealer: Sealer, audit_key: bytes, store_id: str, now: int, actor: Actor = SYSTEM
+    ) -> "SqliteStore":
+        """Make a new store and open it, as only `init` may. Raises `StoreUnavailable` if there is a file already."""
+        schema.make_file(path)
+        founding = Connections(path, lambda _: None)
+        try:
+            with founding.writing() as db:
+                schema.upgrade(db)
+                commits.found(
+                    db, Documents(sealer, store_id), audit_key, store_id=store_id, now=now, actor=actor
+                )
+            founding.close()
+        except BaseException:
+            schema.take_away(path)
+            raise
+        return cls.open(path, sealer=sealer, audit_key=audit_key, store_id=store_id)
+
+    @classmethod
+    def open(
+        cls, path: Path, *, sealer: Sealer, audit_key: bytes, store_id: str | None = None
+    ) -> "SqliteStore":
+        """Open a store that exists, with this id if one is given; else `StoreUnavailable` says how to cure it."""
+        return cls(path, sealer=sealer, audit_key=audit_key, store_id=store_id)
+
+    def close(self) -> None:
+        """Release files and connections; the next call opens them again."""
+        self._connections.close()
+
+    def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
+        """Account, session and policy version in one statement; an expired session is None."""
+        with self._connections.reading() as db:
+            values = {"org": ORG, "account": account_id, "key": session_key}
+            org, version, sealed, head, session, orphaned = db.execute(_VISITOR, values).fetchone()
+        if orphaned:
+            raise trail.orphaned(account_id)
+        found = None
+        if session is not None and session_key is not None:
+            found = self._documents.session(account_id, session_key, session)
+        return Facts(
+            account=self._documents.account(account_id, version, sealed, head),
+            session=found if found is not None and now < found.expires_at else None,
+            policy_version=self._documents.head(ORG, org).version,
+        )
+
+    def account(self, account_id: str) -> Account | None:
+        """The account, or None if it was never stored."""
+        return self.facts(account_id, None, 0).account
+
+    def policy(self) -> Policy:
+        """The newest policy."""
+        with self._connections.reading() as db:
+            return self._policy(db)
+
+    def challenge(self, challenge_id: str, account_id: str, now: int) -> Challenge | None:
+        """A live, unspent challenge of this account."""
+        with self._connections.reading() as db:
+            row = db.execute(
+                "SELECT sealed FROM challenge WHERE account = ? AND id = ?", (account_id, challenge_id)
+            ).fetchone()
+        found = None if row is None else self._documents.challenge(account_id, challenge_id, row[0])
+        return found if found is not None and now < found.expires_at else None
+
+    def sessions(self, account_id: str, now: int) -> tuple[Session, ...]:
+        """Live sessions of one account, newest first."""
+        with self._connections.reading() as db:
+            rows = db.execute(
+                "SELECT key, sealed FROM session WHERE account = ? ORDER BY rowid DESC", (account_id,)
+            ).fetchall()
+        found = (self._documents.session(account_id, key, sealed) for key, sealed in rows)
+        return tuple(session for session in found if now < session.expires_at)
+
+    def commit(self, change: Change, now: int) -> Account:
+        """Write everything in `change` or nothing; returns the account as stored. Raises `StaleState`."""
+        with self._connections.writing() as db:
+            return commits.commit(db, self._documents, self._audit_key, change, now)
+
+    def end_session(self, session: Session, events: tuple[Event, ...], now: int) -> None:
+        """End one session and record why; ending a dead one is no error (and records nothing)."""
+        with self._connections.writing() as db:
+            commits.end_session(db, self._documents, self._audit_key, session, events, now=now)
+
+    def touch(self, keys: tuple[tuple[str, str], ...], now: int) -> None:
+        """Move the idle clock of (account_id, session_key) pairs forward, never back, in one batch."""
+        with self._connections.writing() as db:
+            commits.touch(db, self._documents, keys, now)
+
+    def commit_policy(self, policy: Policy, events: tuple[Event, ...], now: int) -> Policy:  # noqa: ARG002  # the port's
+        """Write `policy` as version + 1 with its events, or raise `StaleState`."""
+        with self._connections.writing() as db:
+            return commits.commit_policy(db, self._documents, self._audit_key, policy, events)
+
+    def record(self, events: tuple[Event, ...], now: int) -> None:  # noqa: ARG002  # the port's
+        """Append events that change no document, each to the chain it names, which must exist."""
+        with self._connections.writing() as db:
+            commits.record(db, self._documents, self._audit_key, events)
+
+    def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
+        """One page of accounts; `prefix` matches the start of name, e-mail or subject, folded."""
+        with self._connections.reading() as db:
+            db.execute("BEGIN")
+            return directory.people(
+                db,
+                self._documents,
+                self._policy(db),
+                status=status,
+                prefix=prefix,
+                after=after,
+                limit=limit,
+                now=now,
+            )
+
+    def counts(self, now: int) -> dict[Status, int]:
+        """How many people have each status."""
+        with self._connections.reading() as db:
+            return directory.counts(db, now)
+
+    def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
+        """Add to the counters of (route prefix, kind of credential)."""
+        with self._connections.writing() as db:
+            commits.count_traffic(db, counts)
+
+    def traffic(self) -> dict[tuple[str, str], int]:
+        """The counters."""
+        with self._connections.reading() as db:
+            rows = db.execute("SELECT route, credential, count FROM traffic").fetchall()
+        return {(route, credential): count for route, credential, count in rows}
+
+    def events(
+        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int
+    ) -> tuple[Recorded, ...]:
+        """Newest first, below position `before`."""
+        with self._connections.reading() as db:
+            return trail.events(db, account_id, kind, before, limit)
+
+    def broken_chain(self) -> str | None:
+        """Recompute every chain; None if whole, else a sentence that names the first break."""
+        with self._connections.reading() as db:
+            return trail.broken_chain(db, self._documents, self._audit_key)
+
+    def expire(self, now: int) -> int:
+        """Remove sessions and challenges whose time is over; how many. They are dead before that, too."""
+        with self._connections.writing() as db:
+            return sum(
+                db.execute(f"DELETE FROM {table} WHERE expires_at <= ?", (now,)).rowcount  # noqa: S608  # fixed words
+                for table in ("session", "challenge")
+            )
+
+    def last_change(self) -> int:
+        """The newest number of the change feed."""
+        with self._connections.reading() as db:
+            return commits.last_change(db)
+
+    def changes(self, after: int) -> tuple[int, tuple[str, ...]]:
+        """The newest number, and the accounts (or `POLICY`, or `EVERYTHING`) that changed after number `after`."""
+        with self._connections.reading() as db:
+            rows = db.execute(
+                "SELECT seq, account FROM change WHERE seq >= ? ORDER BY seq", (after,)
+            ).fetchall()
+            newest = rows[-1][0] if rows else commits.last_change(db)
+        known = [(0, ""), *rows] if not after else rows
+        if not known or known[0][0] != after or (not after and rows and rows[0][0] != 1):
+            return newest, (EVERYTHING,)
+        return newest, tuple(dict.fromkeys(account for _, account in known[1:]))
+
+    def _policy(self, db: sqlite3.Connection) -> Policy:
+        return self._documents.policy(*db.execute(_POLICY, (ORG,)).fetchone())
+
+    def _refuse_another(self, db: sqlite3.Connection) -> None:
+        found = schema.identify(db)
+        if self._expected not in {None, found}:
+            raise StoreUnavailable(
+                f"The file {self._path} is the store {found}, not {self._expected}; put the right one back."
+            )

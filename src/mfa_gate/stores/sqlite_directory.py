@@ -1,0 +1,103 @@
+"""Decides which accounts an SQLite store shows for a filter; its columns are derived and decide nothing else."""
+
+import sqlite3
+from typing import get_args
+
+from mfa_gate.core.accounts import Account, fold_subject
+from mfa_gate.core.policy import Policy, Status, standing
+from mfa_gate.ports import Page, Row
+from mfa_gate.stores.documents import Documents, cursor_at, position_of
+
+_LAST = "\U0010ffff"
+"""Sorts after every letter: where a range of prefixes ends."""
+
+# What `core.policy.standing` says, as ranges over the index columns; `exempt` and `grace` do not occur yet.
+_STATUS: dict[Status, str] = {
+    "inactive": "active = 0",
+    "paused": "active = 1 AND paused_until > 0 AND paused_until > :now",
+    "enrolled": "active = 1 AND has_factor = 1 AND paused_until <= :now",
+    "missing": "active = 1 AND has_factor = 0",
+}
+
+
+def people(
+    db: sqlite3.Connection,
+    documents: Documents,
+    policy: Policy,
+    *,
+    status: Status | None,
+    prefix: str,
+    after: str | None,
+    limit: int,
+    now: int,
+) -> Page:
+    """One page of accounts in name order, on one state of the store."""
+    rows: list[tuple[str, Row]] = []
+    while len(rows) <= limit:
+        found = _accounts(
+            db, documents, status=status, prefix=fold_subject(prefix), after=after, limit=limit + 1, now=now
+        )
+        for cursor, account in found:
+            # The document decides what is shown; the index has only found it.
+            stands = standing(account, policy, now).status
+            if status in (None, stands):
+                rows.append((cursor, Row(account=account, status=stands)))
+        if len(found) <= limit:
+            break
+        after = found[-1][0]
+    shown = rows[:limit]
+    return Page(rows=tuple(row for _, row in shown), next=shown[-1][0] if len(rows) > limit else None)
+
+
+def counts(db: sqlite3.Connection, now: int) -> dict[Status, int]:
+    """How many people have each status."""
+    found: dict[Status, int] = dict.fromkeys(get_args(Status), 0)
+    rows = db.execute(
+        "SELECT active, has_factor, paused_until > ?, COUNT(*) FROM account GROUP BY 1, 2, 3", (now,)
+    )
+    for active, has_factor, paused, number in rows:
+        status: Status = (
+            "inactive" if not active else "paused" if paused else "enrolled" if has_factor else "missing"
+        )
+        found[status] += number
+    return found
+
+
+def _accounts(
+    db: sqlite3.Connection,
+    documents: Documents,
+    *,
+    status: Status | None,
+    prefix: str,
+    after: str | None,
+    limit: int,
+    now: int,
+) -> list[tuple[str, Account]]:
+    conditions = ["1"] if status is None else [_STATUS.get(status, "0")]
+    name_key, account_id = "", ""
+    if after is not None:
+        name_key, account_id = position_of(after)
+        conditions.append("(name_key, id) > (:name_key, :id)")
+    ranges = [f"{key} >= :prefix AND {key} < :last" for key in ("name_key", "email_key", "subject_key")]
+    # One ordered and limited search for each index, so that a page costs the same among a million people.
+    searches = " UNION ".join(
+        f"SELECT * FROM (SELECT name_key, id FROM account WHERE {' AND '.join([*conditions, wanted])}"  # noqa: S608
+        " ORDER BY name_key, id LIMIT :limit)"
+        for wanted in (ranges if prefix else ["1"])
+    )
+    found = db.execute(
+        "SELECT hit.name_key, account.id, account.version, account.sealed, head.sealed "  # noqa: S608
+        f"FROM (SELECT * FROM ({searches}) ORDER BY name_key, id LIMIT :limit) AS hit "
+        "JOIN account ON account.id = hit.id LEFT JOIN head ON head.account = hit.id "
+        "ORDER BY hit.name_key, hit.id",
+        {
+            "now": now,
+            "prefix": prefix,
+            "last": prefix + _LAST,
+            "name_key": name_key,
+            "id": account_id,
+            "limit": limit,
+        },
+    ).fetchall()
+    accounts = ((cursor_at(name_key, row[0]), documents.account(*row)) for name_key, *row in found)
+    return [(cursor, account) for cursor, account in accounts if account is not None]

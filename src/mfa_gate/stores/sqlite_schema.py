@@ -1,0 +1,121 @@
+"""Decides what the tables of an SQLite store are, and whether a file is a store that this version can use.
+
+A store is made once, by `SqliteStore.create`, and by nothing else: an empty store would know nobody's factors.
+"""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.stores.sqlite_connection import Connections
+
+_FIRST = (
+    # `oldest_reader`: the oldest schema version whose code may go on using the file after this step, so that a
+    # step which only adds something does not stop the workers that are still of the version before.
+    "CREATE TABLE schema_step (version INTEGER PRIMARY KEY, oldest_reader INTEGER NOT NULL)",
+    """CREATE TABLE store (
+        one INTEGER PRIMARY KEY CHECK (one = 1), store_id TEXT NOT NULL, proof BLOB NOT NULL, ledger BLOB NOT NULL)""",
+    "CREATE TABLE policy (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, sealed BLOB NOT NULL)",
+    "CREATE TABLE head (account TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE account (
+        id TEXT PRIMARY KEY, version INTEGER NOT NULL, sealed BLOB NOT NULL,
+        name_key TEXT NOT NULL, email_key TEXT NOT NULL, subject_key TEXT NOT NULL,
+        has_factor INTEGER NOT NULL, paused_until INTEGER NOT NULL, active INTEGER NOT NULL,
+        first_seen_at INTEGER NOT NULL, last_verified_at INTEGER NOT NULL, groups TEXT NOT NULL)""",
+    "CREATE INDEX account_by_name ON account (name_key, id)",
+    "CREATE INDEX account_by_email ON account (email_key, name_key, id)",
+    "CREATE INDEX account_by_subject ON account (subject_key, name_key, id)",
+    "CREATE INDEX account_by_state ON account (active, has_factor, name_key, id, paused_until)",
+    "CREATE INDEX account_by_pause ON account (paused_until) WHERE paused_until > 0",
+    # The rowid of sessions and challenges is the order in which they were opened, whatever the clock did.
+    """CREATE TABLE session (
+        account TEXT NOT NULL, key TEXT NOT NULL, epoch INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+        sealed BLOB NOT NULL, PRIMARY KEY (account, key))""",
+    "CREATE INDEX session_by_expiry ON session (expires_at)",
+    """CREATE TABLE challenge (
+        account TEXT NOT NULL, id TEXT NOT NULL, epoch INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+        sealed BLOB NOT NULL, PRIMARY KEY (account, id))""",
+    "CREATE INDEX challenge_by_expiry ON challenge (expires_at)",
+    """CREATE TABLE audit (
+        position INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
+        record TEXT NOT NULL, link BLOB NOT NULL)""",
+    "CREATE INDEX audit_by_account ON audit (account, position)",
+    "CREATE INDEX audit_by_kind ON audit (kind, position)",
+    "CREATE TABLE change (seq INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL)",
+    """CREATE TABLE traffic (
+        route TEXT NOT NULL, credential TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (route, credential))
+        WITHOUT ROWID""",
+)
+
+STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, _FIRST),)
+"""(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file that only its owner can read, or refuse if there is one."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError as error:
+        raise StoreUnavailable(
+            f"The store {path} exists already and is not overwritten; to forget everybody and begin anew, move it away."
+        ) from error
+    except OSError as error:
+        raise StoreUnavailable(f"The store {path} cannot be made: {error}.") from error
+
+
+def take_away(path: Path) -> None:
+    """Remove what `make_file` began and nobody could finish."""
+    for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        name.unlink(missing_ok=True)
+
+
+def bring_up_to_date(connections: Connections) -> None:
+    """Bring an existing store to this version's schema."""
+    with connections.reading() as db:
+        steps = _version(db)
+    if steps < len(STEPS):
+        with connections.writing() as db:
+            upgrade(db)
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Run the steps that the file has not seen, inside the caller's transaction."""
+    for version in range(_version(db) + 1, len(STEPS) + 1):
+        oldest_reader, statements = STEPS[version - 1]
+        for statement in statements:
+            db.execute(statement)
+        db.execute("INSERT INTO schema_step VALUES (?, ?)", (version, oldest_reader))
+
+
+def identify(db: sqlite3.Connection) -> str:
+    """The store id in this file. Raises `StoreUnavailable` if it is no store, or one for newer code."""
+    _refuse_stranger(db)
+    row = db.execute("SELECT store_id FROM store").fetchone()
+    if row is None:
+        raise StoreUnavailable("The store has lost its own id; restore it from a backup.")
+    return str(row[0])
+
+
+def _refuse_stranger(db: sqlite3.Connection) -> None:
+    if not _version(db):
+        raise StoreUnavailable(
+            f"The store {_file(db)} is empty or was made by something else; restore it from a backup, correct "
+            "[store] url, or remove the file and run `mfa-gate init`, which forgets everybody."
+        )
+    (needed,) = db.execute("SELECT oldest_reader FROM schema_step ORDER BY version DESC LIMIT 1").fetchone()
+    if needed > len(STEPS):
+        raise StoreUnavailable(
+            f"The store {_file(db)} was written by a newer mfa_gate (it wants schema {needed}, this version has "
+            f"{len(STEPS)}); install that version again."
+        )
+
+
+def _version(db: sqlite3.Connection) -> int:
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_step'").fetchone() is None:
+        return 0
+    return int(db.execute("SELECT COALESCE(MAX(version), 0) FROM schema_step").fetchone()[0])
+
+
+def _file(db: sqlite3.Connection) -> str:
+    return str(db.execute("PRAGMA database_list").fetchone()[2])
