@@ -1,4 +1,4 @@
-"""How acts of administration stand in the trail: who acted from where, why, and what was refused; it commits nothing."""
+"""How acts of administration stand in the trail: who acted, why, and what was refused; it commits nothing."""
 
 from msgspec.structs import replace
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account, FactorKind
 from mfa_gate.core.assurance import acr_for, amr_for
 from mfa_gate.core.errors import RecordCorrupt
+from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session, is_live, sign_in_of
 from mfa_gate.core.transitions import (
     Attempt,
@@ -111,6 +112,19 @@ def as_of(visitor: Visitor, account: Account, now: int) -> Visitor:
     session = visitor.session
     live = session is not None and is_live(session, account, visitor.identity, visitor.policy, now)
     return replace(visitor, account=account, session=session if live else None)
+
+
+def still_open(
+    sessions: tuple[Session, ...], account: Account, policy: Policy, now: int
+) -> tuple[Session, ...]:
+    """Those of an account's sessions that were not idle or dead by now; for lists, since `is_live` asks for more."""
+    return tuple(
+        session
+        for session in sessions
+        if session.epoch == account.epoch
+        and now < min(session.expires_at, session.created_at + policy.session_ttl_seconds)
+        and now < session.touched_at + policy.idle_ttl_seconds
+    )
 
 
 def change_of(read: Account, step: Step) -> Change | None:

@@ -9,6 +9,7 @@ import msgspec
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.policy import Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
+from mfa_gate.flows.proving import still_open
 from mfa_gate.flows.results import NotFound
 from mfa_gate.ports import Accounts, Directory, Page, Policies, Recorded, Traffic, Trail
 
@@ -92,11 +93,11 @@ class Reporting:
         account = self._accounts.account(account_id)
         if account is None:
             return NotFound()
-        sessions = self._accounts.sessions(account_id, now)
+        policy = self._policies.policy()
         return Profile(
             account=account,
-            standing=standing(account, self._policies.policy(), now),
-            sessions=tuple(session for session in sessions if session.epoch == account.epoch),
+            standing=standing(account, policy, now),
+            sessions=still_open(self._accounts.sessions(account_id, now), account, policy, now),
             history=self._trail.events(account_id=account_id, kind=None, before=None, limit=HISTORY),
         )
 

@@ -21,7 +21,7 @@ from mfa_gate.core.transitions import (
 )
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.enrolling import CHALLENGE_SECONDS, app_name, begin, confirm, is_usable, started
-from mfa_gate.flows.proving import FACTORS, CodeDesk, as_of, change_of, open_session, present
+from mfa_gate.flows.proving import FACTORS, CodeDesk, as_of, change_of, open_session, present, still_open
 from mfa_gate.flows.results import (
     Codes,
     Confirmation,
@@ -223,7 +223,7 @@ class SelfService:
         if visitor.session is None:
             return ()
         found = self._accounts.sessions(visitor.account.id, now)
-        return tuple(session for session in found if session.epoch == visitor.account.epoch)
+        return still_open(found, visitor.account, visitor.policy, now)
 
     def end_session(self, visitor: Visitor, key: str, now: int) -> SignedOut | NotFound | NeedsVerification:
         """End one of one's own sessions; `key` is its `Session.key`. Somebody else's is `NotFound` (E12)."""
