@@ -176,7 +176,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         try:
             zoneinfo.ZoneInfo(self.time_zone)
-        except (ValueError, OSError):
+        except (LookupError, ValueError, OSError):
             refuse("time_zone", self.time_zone, 'write a name like "Europe/Berlin", or "UTC".')
 
     def _check_sources(self) -> None:

@@ -16,7 +16,7 @@ from msgspec import inspect
 
 from mfa_gate.core.errors import SettingsError
 from mfa_gate.settings.environment import overridden
-from mfa_gate.settings.values import Secret, refuse, shown
+from mfa_gate.settings.values import Secret, refuse
 
 _MAX_FILE_BYTES: Final = 64 * 1024
 _DIGITS: Final = re.compile(r"\s*-?[0-9]{1,15}\s*")
@@ -62,9 +62,7 @@ def read(data: Mapping[str, object], kind: type[T], source: Source) -> T:
     merged = overridden(data, source.environ)
     for key, feature in source.later.items():
         if key in merged:
-            raise SettingsError(
-                f"[{key}] = {shown(merged[key])}: not available in this version ({feature}). Take it out."
-            )
+            raise SettingsError(f"[{key}] is not available in this version ({feature}). Take it out.")
     return cast("T", _Walk(source).value(merged, inspect.type_info(kind), ()))
 
 
@@ -132,7 +130,8 @@ class _Walk:
                 self.value(item, kind.item_type, (*where, n)) for n, item in enumerate(_split(data, where))
             )
         if not isinstance(data, list | tuple):
-            _refuse(where, data, "write a list, in square brackets.")
+            secret = kind.item_type == inspect.CustomType(Secret)
+            _refuse(where, "(not shown)" if secret else data, "write a list, in square brackets.")
         return tuple(self.value(item, kind.item_type, (*where, n)) for n, item in enumerate(data))
 
     def _custom(self, data: object, cls: type, where: Where) -> object:
