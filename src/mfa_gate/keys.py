@@ -122,23 +122,30 @@ def _content(path: Path) -> bytes:
         ) from None
     except OSError as why:
         raise KeysError(f'key file "{path}": {why.strerror}. Let the gate\'s own user read it.') from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         # Security: the opened file is judged, not the name: between the two somebody could change it.
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise KeysError(f'key file "{path}" is not a file. Name the file itself in [keys] file.')
-        if found.st_mode & 0o077:
-            mode = f"{stat.S_IMODE(found.st_mode):04o}"
-            raise KeysError(
-                f'key file "{path}" has mode {mode}: others can use it. Run `chmod 600 {path}`, and if anybody '
-                "could have read it, `mfa-gate keys rotate`."
-            )
-        if found.st_uid not in (os.geteuid(), 0):
-            raise KeysError(
-                f'key file "{path}" belongs to user {found.st_uid}, the gate runs as {os.geteuid()}. '
-                f"Run `chown {os.geteuid()} {path}`, or start the gate as its owner."
-            )
-        return file.read(_MAX_FILE_BYTES)
+        _judge(path, os.fstat(handle))
+        return os.read(handle, _MAX_FILE_BYTES)
+    except OSError as why:
+        raise KeysError(f'key file "{path}": {why.strerror}. Put it on a disk that can be read.') from None
+    finally:
+        os.close(handle)
+
+
+def _judge(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise KeysError(f'key file "{path}" is not a file. Name the file itself in [keys] file.')
+    if found.st_mode & 0o077:
+        mode = f"{stat.S_IMODE(found.st_mode):04o}"
+        raise KeysError(
+            f'key file "{path}" has mode {mode}: others can use it. Run `chmod 600 {path}`, and if anybody '
+            "could have read it, `mfa-gate keys rotate`."
+        )
+    if found.st_uid not in (os.geteuid(), 0):
+        raise KeysError(
+            f'key file "{path}" belongs to user {found.st_uid}, the gate runs as {os.geteuid()}. '
+            f"Run `chown {os.geteuid()} {path}`, or start the gate as its owner."
+        )
 
 
 def _check(ring: KeyRing, where: str) -> None:
