@@ -35,23 +35,25 @@ def theme_css(accent: str) -> str:
     color = parse_color(accent)
     ink = _WHITE if contrast(color, _WHITE) >= _TEXT_CONTRAST else _BLACK
     hover = _mix(color, _BLACK if ink == _WHITE else _WHITE, 0.14)
-    light = _readable(color, LIGHT_SURFACES, _BLACK)
-    dark = _readable(color, DARK_SURFACES, _WHITE)
+    light, light_soft = _readable(color, LIGHT_SURFACES, _BLACK)
+    dark, dark_soft = _readable(color, DARK_SURFACES, _WHITE)
     common = f"--accent: {_hex(color)}; --accent-hover: {_hex(hover)}; --accent-ink: {_hex(ink)};"
     return (
-        f":root {{ {common} --accent-text: {_hex(light)}; --accent-soft: {_hex(_mix(light, _WHITE, 0.91))}; }}\n"
+        f":root {{ {common} --accent-text: {_hex(light)}; --accent-soft: {_hex(light_soft)}; }}\n"
         "@media screen and (prefers-color-scheme: dark) {\n"
-        f"  :root {{ --accent-text: {_hex(dark)}; --accent-soft: {_hex(_mix(dark, DARK_SURFACES[0], 0.88))}; }}\n"
+        f"  :root {{ --accent-text: {_hex(dark)}; --accent-soft: {_hex(dark_soft)}; }}\n"
         "}\n"
     )
 
 
-def _readable(color: Color, surfaces: tuple[Color, ...], toward: Color) -> Color:
+def _readable(color: Color, surfaces: tuple[Color, ...], toward: Color) -> tuple[Color, Color]:
+    # The nearest shade in which words can be read, on the surfaces and on a tint of the shade itself.
     for step in range(101):
-        candidate = _mix(color, toward, step / 100)
-        if all(contrast(candidate, surface) >= _TEXT_CONTRAST for surface in surfaces):
-            return candidate
-    return toward
+        shade = _mix(color, toward, step / 100)
+        tint = _mix(shade, surfaces[0], 0.9)
+        if all(contrast(shade, ground) >= _TEXT_CONTRAST for ground in (*surfaces, tint)):
+            return shade, tint
+    return toward, surfaces[0]
 
 
 def _mix(color: Color, other: Color, share: float) -> Color:
