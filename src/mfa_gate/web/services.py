@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mfa_gate.core.accounts import Account
@@ -37,7 +38,7 @@ class Services:
     administration: "Administration"
     reporting: "Reporting"
     renderer: "Callable[[], Renderer]"
-    """Builds the renderer when it is first asked: only then jinja2 is loaded."""
+    """Makes the renderer; asked once, by the first page that is shown, since it loads jinja2."""
     signers: Signers
     places: Places
     cookie_name: str
@@ -47,6 +48,8 @@ class Services:
     name: str
     """The portal's name."""
     accent: str
+    logo: Path | None
+    """The file that `/logo` below the mount shows."""
     role_of: Callable[[Account], Role | None]
     clock: Callable[[], float]
     """UTC seconds."""
