@@ -5,6 +5,7 @@ request is judged whole, in a thread if the store must be asked, and its body is
 """
 
 import asyncio
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import anyio
@@ -26,7 +27,8 @@ from mfa_gate.watch import LoopWatch
 CLOSE_CODE = 4401
 """WebSocket close code where a second step is asked for: HTTP's 401 in the range for private use."""
 HARMLESS_NAMES = 1_000
-_LOOKED_AT = frozenset(name.encode() for name in LOOKED_AT)
+_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+_ENDS_OF_SOCKETS = frozenset({"websocket.close", "websocket.http.response.body"})
 
 
 class _Payload:
@@ -35,7 +37,7 @@ class _Payload:
     __slots__ = ("added", "cookie")
 
     def __init__(self, cookie: bytes, added: list[tuple[bytes, bytes]]) -> None:
-        self.cookie = cookie
+        self.cookie = (b"cookie", cookie) if cookie else None
         self.added = added
 
 
@@ -70,58 +72,57 @@ class _Way:
         self._app = app
         self.door = door
         self._recall: Recall[_Payload] = Recall(door.clock, door.monotonic)
-        self._harmless: set[bytes] = set()
+        self._query_matters = door.query_matters
         self._keyed = frozenset(name.encode() for name in door.forwarding.source_headers)
         self._limiter = anyio.CapacityLimiter(door.threads)
         self._watches: dict[asyncio.AbstractEventLoop, LoopWatch] = {}
+        self._asked = _Harmless(door.forwarding.is_special)
+        self._answered = _Harmless(lambda name: name.lower() in LOOKED_AT)
 
     async def go(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The quick way where it is open, else the long one."""
         if scope["type"] == "http":
-            credentials = self._credentials(scope)
-            if credentials is not None:
-                place = _place(scope)
+            known = self._credentials(scope)
+            if known is not None:
+                credentials, at = known
+                place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
                 passing = self._recall.passes(credentials, place)
                 if passing is not None:
                     outcome, payload, visit, facts = passing
-                    quick = dict(scope)
-                    quick["headers"] = _with_cookie(scope["headers"], payload)
-                    quick["mfa_gate"] = _told(outcome)
-                    await self._pass(quick, receive, send, visit, facts)
+                    scope = dict(scope)
+                    scope["headers"] = _with_cookie(scope["headers"], at, payload)
+                    scope["mfa_gate"] = _told(outcome)
+                    await self._pass(scope, receive, send, visit, facts)
                     return
         await self._long(scope, receive, send)
 
-    def _credentials(self, scope: Scope) -> tuple[object, ...] | None:
-        """Everything that says who asks, raw; None where a header is there that deserves a longer look."""
-        if self.door.query_matters and scope.get("query_string"):
+    def _credentials(self, scope: Scope) -> tuple[tuple[object, ...], int] | None:
+        """Everything that says who asks, raw, and where the cookies stand.
+
+        None where a header is there that deserves a longer look: any name that was not judged harmless before.
+        """
+        if self._query_matters and scope.get("query_string"):
             return None
-        harmless = self._harmless
+        harmless = self._asked.names
         cookie = host = None
         keyed: list[object] = []
-        for name, value in scope["headers"]:
+        at = 0
+        for index, (name, value) in enumerate(scope["headers"]):
             if name in harmless:
                 continue
             if name == b"cookie" and cookie is None:
-                cookie = value
+                cookie, at = value, index
             elif name == b"host" and host is None:
                 host = value
             elif name in self._keyed:
                 keyed.append((name, value))
-            elif not self._is_harmless(name):
+            elif not self._asked.learn(name):
                 return None
         if cookie is None or host is None:
             return None
-        if keyed or self._keyed:
-            return cookie, host, _peer(scope), *keyed
-        return cookie, host
-
-    def _is_harmless(self, name: bytes) -> bool:
-        """Learn names one by one; a name that was never judged is never harmless."""
-        if self.door.forwarding.is_special(name.decode("latin-1")):
-            return False
-        if len(self._harmless) < HARMLESS_NAMES:
-            self._harmless.add(bytes(name))
-        return True
+        if self._keyed:
+            return (cookie, host, _peer(scope), *keyed), at
+        return (cookie, host), at
 
     async def _long(self, scope: Scope, receive: Receive, send: Send) -> None:
         door = self.door
@@ -163,30 +164,62 @@ class _Way:
         if stranger:
             judged["query_string"] = forwarding.query(request.query).encode("latin-1")
         elif scope["type"] == "http" and verdict.cached is not None:
-            credentials = self._credentials(scope)
-            if credentials is not None:
+            known = self._credentials(scope)
+            if known is not None:
                 cookie = next((value for name, value in headers if name == b"cookie"), b"")
                 added = [pair for pair in headers if forwarding.tell and pair[0].startswith(b"remote-")]
-                self._recall.remember(credentials, _place(scope), verdict, _Payload(cookie, added))
+                place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
+                self._recall.remember(known[0], place, verdict, _Payload(cookie, added))
         await self._pass(judged, receive, send, verdict.visit, verdict.cached)
 
     async def _pass(
         self, scope: Scope, receive: Receive, send: Send, visit: Visit, facts: CachedFacts | None
     ) -> None:
-        """Run the portal, and cut it off when its visitor would no longer pass."""
-        stream = _Stream(self, scope, send, visit, facts)
+        """Run the portal. What it sends is cleaned; a long answer is watched, and cut when its visitor may not go on."""
+        stream: _Stream | None = None
+        task = asyncio.current_task()
+        answered = self._answered
+        gated = visit.rule.kind != "public"
+
+        async def cleaned(message: Message) -> None:
+            nonlocal stream
+            kind = message["type"]
+            if kind == "http.response.body":
+                if stream is None:
+                    if message.get("more_body"):
+                        stream = self._watched(_Stream(self, task, visit, facts))
+                elif stream.was_cut:
+                    raise _Cut
+            elif stream is not None and stream.was_cut:
+                raise _Cut
+            elif kind in _STARTS:
+                headers = message.get("headers") or ()
+                for name, _ in headers:
+                    if name not in answered.names and not answered.learn(name):
+                        message = {**message, "headers": _clean(headers, self.door, gated=gated)}
+                        break
+            elif kind in _ENDS_OF_SOCKETS and stream is not None:
+                stream.closed = True
+            await send(message)
+
+        if scope["type"] == "websocket":
+            stream = self._watched(_Stream(self, task, visit, facts))
         try:
-            if scope["type"] == "websocket":
-                self.watch().add(stream)
-            await self._app(scope, receive, stream.send)
+            await self._app(scope, receive, cleaned)
         except asyncio.CancelledError:
-            if not stream.was_cut:
+            if stream is None or not stream.was_cut or task is None:
                 raise
-            stream.task.uncancel()
-            await stream.say_goodbye()
+            task.uncancel()
         finally:
-            if stream.watched:
+            if stream is not None:
                 self.watch().remove(stream)
+        # An HTTP answer that was cut has no end, so that the server closes the connection.
+        if stream is not None and stream.was_cut and scope["type"] == "websocket" and not stream.closed:
+            await send({"type": "websocket.close", "code": CLOSE_CODE, "reason": "two_step_code_required"})
+
+    def _watched(self, stream: "_Stream") -> "_Stream":
+        self.watch().add(stream)
+        return stream
 
     def watch(self) -> LoopWatch:
         """The watch of the running loop."""
@@ -225,42 +258,19 @@ class _Way:
 
 
 class _Stream:
-    """One passed request: cleans what the portal sends, and is watched once it turns out to be long."""
+    """A long answer or an open socket, as its watch sees it."""
 
-    __slots__ = ("_facts", "_scope", "_send", "_visit", "_way", "closed", "task", "was_cut", "watched")
+    __slots__ = ("_facts", "_task", "_visit", "_way", "closed", "was_cut")
 
-    def __init__(self, way: _Way, scope: Scope, send: Send, visit: Visit, facts: CachedFacts | None) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            message = "The gate runs on asyncio."
-            raise RuntimeError(message)
-        self.task = task
+    def __init__(
+        self, way: _Way, task: "asyncio.Task[object] | None", visit: Visit, facts: CachedFacts | None
+    ) -> None:
         self.was_cut = False
         self.closed = False
-        self.watched = scope["type"] == "websocket"
         self._way = way
-        self._scope = scope
-        self._send = send
+        self._task = task
         self._visit = visit
         self._facts = facts
-
-    async def send(self, message: Message) -> None:
-        """What the portal sends, on its way to the server."""
-        if self.was_cut:
-            message_text = "This visitor may no longer see this."
-            raise OSError(message_text)
-        kind = message["type"]
-        if kind == "http.response.start":
-            message = _clean(message, self._way.door, gated=self._visit.rule.kind != "public")
-        elif kind == "http.response.body":
-            if not self.watched and message.get("more_body"):
-                self.watched = True
-                self._way.watch().add(self)
-        elif kind in {"websocket.close", "websocket.http.response.body"}:
-            self.closed = True
-        elif kind in {"websocket.accept", "websocket.http.response.start"}:
-            message = _clean(message, self._way.door, gated=True)
-        await self._send(message)
 
     def still(self) -> bool:
         """Whether the visitor would still pass; may block."""
@@ -269,19 +279,28 @@ class _Stream:
     def cut(self) -> None:
         """End the portal's work on this request; what it sends from now on goes nowhere."""
         self.was_cut = True
-        self.task.cancel()
-
-    async def say_goodbye(self) -> None:
-        """Close the socket with our code. An HTTP answer that was cut ends without its end, so the server closes it."""
-        if self._scope["type"] == "websocket" and not self.closed:
-            self.closed = True
-            await self._send(
-                {"type": "websocket.close", "code": CLOSE_CODE, "reason": "two_step_code_required"}
-            )
+        if self._task is not None:
+            self._task.cancel()
 
 
-def _place(scope: Scope) -> tuple[object, ...]:
-    return scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"]
+class _Cut(OSError):
+    """The visitor may no longer see what the portal sends."""
+
+
+class _Harmless:
+    """Header names that were judged once and need no further look; a name that was never judged is not among them."""
+
+    def __init__(self, is_special: Callable[[str], bool]) -> None:
+        self.names: set[bytes] = set()
+        self._is_special = is_special
+
+    def learn(self, name: bytes) -> bool:
+        """Judge a name; True if it is harmless."""
+        if self._is_special(name.decode("latin-1")):
+            return False
+        if len(self.names) < HARMLESS_NAMES:
+            self.names.add(bytes(name))
+        return True
 
 
 def _peer(scope: Scope) -> str:
@@ -293,21 +312,19 @@ def _told(outcome: Outcome | None) -> dict[str, object] | None:
     return None if outcome is None else asdict(outcome)
 
 
-def _with_cookie(headers: list[tuple[bytes, bytes]], payload: _Payload) -> list[tuple[bytes, bytes]]:
-    cookie = payload.cookie
-    passed = [pair for pair in headers if pair[0] != b"cookie"]
-    if cookie:
-        passed.append((b"cookie", cookie))
+def _with_cookie(headers: list[tuple[bytes, bytes]], at: int, payload: _Payload) -> list[tuple[bytes, bytes]]:
+    passed = list(headers)
+    if payload.cookie is None:
+        del passed[at]
+    else:
+        passed[at] = payload.cookie
     if payload.added:
         passed += payload.added
     return passed
 
 
-def _clean(message: Message, door: Door, *, gated: bool) -> Message:
+def _clean(headers: Iterable[tuple[bytes, bytes]], door: Door, *, gated: bool) -> list[tuple[bytes, bytes]]:
     """The portal's answer without cookies of our name, and kept out of shared caches on gated paths."""
-    headers = message.get("headers") or ()
-    if not any(name.lower() in _LOOKED_AT for name, _ in headers):
-        return message
     text = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
     kept = tuple(
         (name, value)
@@ -315,7 +332,7 @@ def _clean(message: Message, door: Door, *, gated: bool) -> Message:
         if name != "set-cookie" or not sets_cookie_of(value, door.forwarding.our_cookies)
     )
     cleaned = private(kept) if gated else kept
-    return {**message, "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in cleaned]}
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in cleaned]
 
 
 async def _answer(scope: Scope, send: Send, response: GateResponse) -> None:

@@ -162,11 +162,11 @@ def _nobody(visit: Visit) -> Decision:
 
 
 def _person(visit: Visit, identity: Identity, account: Account, known: Known, now: int) -> Decision:
-    where = standing(account, known.policy, now)
-    if where.status == "inactive":
+    if not account.active:
         return Deny(reason=INACTIVE)
     if not account.has_factor:
-        return Enroll() if where.required else Allow(outcome=Outcome(subject=account.subject))
+        asked = standing(account, known.policy, now).required
+        return Enroll() if asked else Allow(outcome=Outcome(subject=account.subject))
     session = known.session
     if session is not None and is_live(session, account, identity, known.policy, now):
         if visit.rule.kind != "step_up" or _stepped_up(visit.rule, session, now):

@@ -20,13 +20,16 @@ P = TypeVar("P")
 
 
 class Recalled(Generic[P]):
-    """One visitor's credentials; `payload` is what an edge wants to find again, such as the cookies to pass on."""
+    """One visitor's credentials; `payload` is what an edge wants to find again, such as the cookies to pass on.
+
+    `visits` is keyed by the identity of the rule, since rules live as long as the process and hashing one takes time.
+    """
 
     __slots__ = ("facts", "payload", "visits")
 
     def __init__(self, facts: CachedFacts, visit: Visit, payload: P) -> None:
         self.facts = facts
-        self.visits: dict[PathRule, Visit] = {visit.rule: visit}
+        self.visits: dict[int, Visit] = {id(visit.rule): visit}
         self.payload = payload
 
 
@@ -52,7 +55,7 @@ class Recall(Generic[P]):
         rule = self._places.get(place)
         if rule is None:
             return None
-        visit = recalled.visits.get(rule)
+        visit = recalled.visits.get(id(rule))
         if visit is None:
             return None
         decision = decide(visit, recalled.facts.known, int(self._clock()))
@@ -80,7 +83,7 @@ class Recall(Generic[P]):
             self._places[place] = visit.rule
             recalled = self._visitors.get(credentials)
             if recalled is not None and recalled.facts is facts:
-                recalled.visits[visit.rule] = visit
+                recalled.visits[id(visit.rule)] = visit
                 return
             self._visitors[credentials] = Recalled(facts, visit, payload)
             self._visitors.move_to_end(credentials)
