@@ -203,29 +203,32 @@ def build_services(
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.web.services import Services, Signers
 
-    self_service = SelfService(
-        store,
-        committer,
-        pepper=keys.pepper[-1].secret,
-        random=sources.random,
-        issuer=settings.name,
-        store_id=store.store_id,
-        needs_setup_code=lambda account: settings.admin.setup_code and settings.is_admin(account) == "admin",
-    )
+    pepper = keys.pepper[-1].secret
     cookie_keys = [key.secret for key in keys.cookie]
     return Services(
         checker=checker,
-        self_service=self_service,
+        self_service=SelfService(
+            store,
+            committer,
+            pepper=pepper,
+            random=sources.random,
+            issuer=settings.name,
+            store_id=store.store_id,
+            needs_setup_code=lambda account: (
+                settings.admin.setup_code and settings.is_admin(account) == "admin"
+            ),
+        ),
         administration=Administration(
             store,
             store,
             committer,
             store,
-            self_service,
+            pepper=pepper,
+            random=sources.random,
             role_of=settings.is_admin,
             policy_changed=checker.forget_policy,
         ),
-        reporting=Reporting(store, store, store, store),
+        reporting=Reporting(store, store, store, store, store),
         renderer=lambda: _make_renderer(settings),
         signers=Signers(
             session=Signer("session", cookie_keys),
@@ -233,11 +236,11 @@ def build_services(
             csrf=Signer("csrf", cookie_keys),
         ),
         places=places,
-        logo=settings.logo,
         cookie_name=settings.cookie_name,
         secure=settings.is_https,
         name=settings.name,
         accent=settings.accent,
+        logo=settings.logo,
         role_of=settings.is_admin,
         clock=sources.clock,
         random=sources.random,
