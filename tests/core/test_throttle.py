@@ -231,7 +231,7 @@ def test_f20_while_the_clock_does_not_go_on_five_tries_are_all(steps_back: list[
 
 
 @given(st.randoms(use_true_random=False), st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_d07_no_names_no_clock_and_no_signing_in_of_others_give_more_than_the_budget(
     random: Random, known: bool
 ) -> None:

@@ -197,21 +197,7 @@ def _stepped_up(rule: PathRule, session: Session, now: int) -> bool:
 
 def observed(decision: Decision) -> Decision:
     """The verdict where `mode = "observe"`: what the second step would have refused passes (design §4)."""
-    match decision:
-        case Allow():
-            return decision
-        case (
-            AllowStranger()
-            | SignIn()
-            | Enroll()
-            | Verify()
-            | Paused()
-            | Deny()
-            | Malformed()
-            | Preflight()
-            | Unavailable()
-        ):
-            return Allow(outcome=None)
+    return decision if isinstance(decision, Allow) else Allow(outcome=None)
 
 
 def ends_session(
