@@ -111,7 +111,7 @@ class Administration:
                 return refusal
         return self._write(policy, me.actor, now, require_two_step=require_two_step)
 
-    def set_policy_fromshell(
+    def set_policy_from_shell(
         self, os_user: str, reason: str, *, require_two_step: bool, now: int
     ) -> PolicyChanged | Conflict | ReasonMissing | NotAllowed:
         """The same by somebody on the server's own shell, with a reason and without a code.
@@ -166,7 +166,7 @@ class Administration:
             return self._refused(me, "reset", account_id, answer.reason, now)
         return answer
 
-    def reset_fromshell(
+    def reset_from_shell(
         self, os_user: str, account_id: str, reason: str, now: int
     ) -> WasReset | NotFound | NotAllowed | ReasonMissing:
         """The same by somebody on the server's own shell: of anybody, with a reason."""
