@@ -5,15 +5,14 @@ request is judged whole, in a thread if the store must be asked, and its body is
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import anyio
 import anyio.to_thread
-from msgspec.structs import asdict
 
 from mfa_gate.core.addresses import client_address
-from mfa_gate.core.decision import AllowStranger, Outcome, Visit
+from mfa_gate.core.decision import AllowStranger, Visit
 from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.paths import OddPath, canonical_path
@@ -52,17 +51,22 @@ class GateMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection: HTTP and WebSocket are judged, lifespan is passed on, anything else is refused."""
         kind = scope["type"]
-        if kind == "lifespan":
+        if kind == "http":
+            await self._ready().go(scope, receive, send)
+        elif kind == "websocket":
+            await self._ready().go_long(scope, receive, send)
+        elif kind == "lifespan":
             await self._app(scope, receive, send)
-            return
-        if kind not in {"http", "websocket"}:
+        else:
             message = f"The gate serves http and websocket, not {kind!r}."
             raise RuntimeError(message)
+
+    def _ready(self) -> "_Way":
         door = self._gate.door()
         way = self._way
         if way is None or way.door is not door:
             way = self._way = _Way(self._app, door)
-        await way.go(scope, receive, send)
+        return way
 
 
 class _Way:
@@ -81,20 +85,17 @@ class _Way:
 
     async def go(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The quick way where it is open, else the long one."""
-        if scope["type"] == "http":
-            known = self._credentials(scope)
-            if known is not None:
-                credentials, at = known
-                place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
-                passing = self._recall.passes(credentials, place)
-                if passing is not None:
-                    outcome, payload, visit, facts = passing
-                    scope = dict(scope)
-                    scope["headers"] = _with_cookie(scope["headers"], at, payload)
-                    scope["mfa_gate"] = _told(outcome)
-                    await self._pass(scope, receive, send, visit, facts)
-                    return
-        await self._long(scope, receive, send)
+        known = self._credentials(scope)
+        if known is not None:
+            place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
+            passing = self._recall.passes(known[0], place)
+            if passing is not None:
+                scope = dict(scope)
+                scope["headers"] = _with_cookie(scope["headers"], known[1], passing.payload)
+                scope["mfa_gate"] = passing.told.copy()
+                await self._pass(scope, receive, send, passing.visit, passing.facts)
+                return
+        await self.go_long(scope, receive, send)
 
     def _credentials(self, scope: Scope) -> tuple[tuple[object, ...], int] | None:
         """Everything that says who asks, raw, and where the cookies stand.
@@ -124,7 +125,7 @@ class _Way:
             return (cookie, host, _peer(scope), *keyed), at
         return (cookie, host), at
 
-    async def _long(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def go_long(self, scope: Scope, receive: Receive, send: Send) -> None:
         door = self.door
         request = self._read(scope)
         if isinstance(request, OddPath):
@@ -159,48 +160,40 @@ class _Way:
         ]
         judged = dict(scope)
         judged["headers"] = headers
-        outcome = self.door.outcome(verdict)
-        judged["mfa_gate"] = _told(outcome)
+        told = self.door.told(verdict)
+        judged["mfa_gate"] = told
         if stranger:
             judged["query_string"] = forwarding.query(request.query).encode("latin-1")
-        elif scope["type"] == "http" and verdict.cached is not None:
+        elif told is not None and scope["type"] == "http":
             known = self._credentials(scope)
             if known is not None:
                 cookie = next((value for name, value in headers if name == b"cookie"), b"")
                 added = [pair for pair in headers if forwarding.tell and pair[0].startswith(b"remote-")]
                 place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
-                self._recall.remember(known[0], place, verdict, _Payload(cookie, added))
+                self._recall.remember(known[0], place, verdict, dict(told), _Payload(cookie, added))
         await self._pass(judged, receive, send, verdict.visit, verdict.cached)
 
     async def _pass(
         self, scope: Scope, receive: Receive, send: Send, visit: Visit, facts: CachedFacts | None
     ) -> None:
-        """Run the portal. What it sends is cleaned; a long answer is watched, and cut when its visitor may not go on."""
+        """Run the portal. What it sends is cleaned; a long answer is watched, and cut if its visitor may not go on."""
         stream: _Stream | None = None
         task = asyncio.current_task()
-        answered = self._answered
         gated = visit.rule.kind != "public"
 
-        async def cleaned(message: Message) -> None:
+        def cleaned(message: Message) -> Awaitable[None]:
             nonlocal stream
             kind = message["type"]
-            if kind == "http.response.body":
-                if stream is None:
-                    if message.get("more_body"):
-                        stream = self._watched(_Stream(self, task, visit, facts))
-                elif stream.was_cut:
-                    raise _Cut
-            elif stream is not None and stream.was_cut:
+            if stream is not None and stream.was_cut:
                 raise _Cut
-            elif kind in _STARTS:
-                headers = message.get("headers") or ()
-                for name, _ in headers:
-                    if name not in answered.names and not answered.learn(name):
-                        message = {**message, "headers": _clean(headers, self.door, gated=gated)}
-                        break
-            elif kind in _ENDS_OF_SOCKETS and stream is not None:
+            if kind in _STARTS:
+                message = self._clean(message, gated=gated)
+            elif stream is None:
+                if message.get("more_body"):
+                    stream = self._watched(_Stream(self, task, visit, facts))
+            elif kind in _ENDS_OF_SOCKETS:
                 stream.closed = True
-            await send(message)
+            return send(message)
 
         if scope["type"] == "websocket":
             stream = self._watched(_Stream(self, task, visit, facts))
@@ -216,6 +209,24 @@ class _Way:
         # An HTTP answer that was cut has no end, so that the server closes the connection.
         if stream is not None and stream.was_cut and scope["type"] == "websocket" and not stream.closed:
             await send({"type": "websocket.close", "code": CLOSE_CODE, "reason": "two_step_code_required"})
+
+    def _clean(self, message: Message, *, gated: bool) -> Message:
+        """The portal's answer without cookies of our name, and kept out of shared caches on gated paths."""
+        headers = message.get("headers") or ()
+        harmless = self._answered.names
+        for name, _ in headers:
+            if name not in harmless and not self._answered.learn(name):
+                break
+        else:
+            return message
+        text = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
+        kept = tuple(
+            (name, value)
+            for name, value in text
+            if name != "set-cookie" or not sets_cookie_of(value, self.door.forwarding.our_cookies)
+        )
+        cleaned = private(kept) if gated else kept
+        return {**message, "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in cleaned]}
 
     def _watched(self, stream: "_Stream") -> "_Stream":
         self.watch().add(stream)
@@ -308,10 +319,6 @@ def _peer(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def _told(outcome: Outcome | None) -> dict[str, object] | None:
-    return None if outcome is None else asdict(outcome)
-
-
 def _with_cookie(headers: list[tuple[bytes, bytes]], at: int, payload: _Payload) -> list[tuple[bytes, bytes]]:
     passed = list(headers)
     if payload.cookie is None:
@@ -321,18 +328,6 @@ def _with_cookie(headers: list[tuple[bytes, bytes]], at: int, payload: _Payload)
     if payload.added:
         passed += payload.added
     return passed
-
-
-def _clean(headers: Iterable[tuple[bytes, bytes]], door: Door, *, gated: bool) -> list[tuple[bytes, bytes]]:
-    """The portal's answer without cookies of our name, and kept out of shared caches on gated paths."""
-    text = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
-    kept = tuple(
-        (name, value)
-        for name, value in text
-        if name != "set-cookie" or not sets_cookie_of(value, door.forwarding.our_cookies)
-    )
-    cleaned = private(kept) if gated else kept
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in cleaned]
 
 
 async def _answer(scope: Scope, send: Send, response: GateResponse) -> None:

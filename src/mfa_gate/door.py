@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+from msgspec.structs import asdict
+
 from mfa_gate.core.addresses import TrustedProxies
 from mfa_gate.core.decision import Allow, Outcome
 from mfa_gate.core.forwarding import Forwarding
@@ -57,11 +59,11 @@ class Door:
         """The gate's own answer, or None if the request goes on."""
         return respond(verdict.decision, request, self.places, int(self.clock()))
 
-    def outcome(self, verdict: Verdict) -> Outcome | None:
-        """What the portal is told of the visitor."""
+    def told(self, verdict: Verdict) -> dict[str, object] | None:
+        """What the portal is told of the visitor; None where nobody can be named."""
         match verdict.decision:
-            case Allow(outcome=outcome):
-                return outcome
+            case Allow(outcome=Outcome() as outcome):
+                return asdict(outcome)
             case _:
                 return None
 

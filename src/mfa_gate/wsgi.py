@@ -8,10 +8,8 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec.structs import asdict
-
 from mfa_gate.core.addresses import client_address
-from mfa_gate.core.decision import AllowStranger, Outcome, Visit
+from mfa_gate.core.decision import AllowStranger, Visit
 from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers
 from mfa_gate.core.paths import OddPath, canonical_wsgi_path
@@ -73,12 +71,11 @@ class _Way:
         if credentials is not None:
             passing = self._recall.passes(credentials, _place(environ))
             if passing is not None:
-                outcome, payload, visit, facts = passing
-                environ.update(payload.changed)
-                for name in payload.gone:
+                environ.update(passing.payload.changed)
+                for name in passing.payload.gone:
                     environ.pop(name, None)
-                environ["mfa_gate"] = _told(outcome)
-                return self._pass(environ, start_response, visit, facts)
+                environ["mfa_gate"] = passing.told.copy()
+                return self._pass(environ, start_response, passing.visit, passing.facts)
         return self._long(environ, start_response)
 
     def _credentials(self, environ: "WSGIEnvironment") -> tuple[object, ...] | None:
@@ -124,10 +121,11 @@ class _Way:
         identity = verdict.visit.identity
         stranger = isinstance(verdict.decision, AllowStranger)
         headers = door.forwarding.headers(request, identity, stranger=stranger)
-        credentials = None if stranger or verdict.cached is None else self._credentials(environ)
+        told = door.told(verdict)
+        credentials = None if told is None else self._credentials(environ)
         changed, gone = _rewrite(environ, headers)
-        if credentials is not None:
-            self._recall.remember(credentials, _place(environ), verdict, _Payload(changed, gone))
+        if credentials is not None and told is not None:
+            self._recall.remember(credentials, _place(environ), verdict, dict(told), _Payload(changed, gone))
         environ.update(changed)
         for name in gone:
             environ.pop(name, None)
@@ -135,7 +133,7 @@ class _Way:
             environ["QUERY_STRING"] = door.forwarding.query(request.query)
             for name in ("REMOTE_USER", "AUTH_TYPE"):
                 environ.pop(name, None)
-        environ["mfa_gate"] = _told(door.outcome(verdict))
+        environ["mfa_gate"] = told
         return self._pass(environ, start_response, verdict.visit, verdict.cached)
 
     def _pass(
@@ -248,10 +246,6 @@ def _place(environ: "WSGIEnvironment") -> tuple[object, ...]:
         environ.get("SCRIPT_NAME"),
         environ["REQUEST_METHOD"],
     )
-
-
-def _told(outcome: Outcome | None) -> dict[str, object] | None:
-    return None if outcome is None else asdict(outcome)
 
 
 def _rewrite(environ: "WSGIEnvironment", headers: Headers) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -8,7 +8,7 @@ import msgspec
 from mfa_gate.core.accounts import Account, FactorKind, Identity
 from mfa_gate.core.assurance import is_fresh, powers
 from mfa_gate.core.policy import PathRule, Policy, standing, usable_factors
-from mfa_gate.core.sessions import Session, is_live, sign_in_of
+from mfa_gate.core.sessions import Session, is_live, lives_until, sign_in_of
 from mfa_gate.core.transitions import same_spelling
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -193,6 +193,22 @@ def _stepped_up(rule: PathRule, session: Session, now: int) -> bool:
     if "step_up" not in powers(session.factor):
         return False
     return rule.max_age is None or is_fresh(session.verified_at, now, rule.max_age)
+
+
+def stands_until(visit: Visit, known: Known, decision: Decision, now: int) -> int:
+    """Until when (exclusive) `decide` says the same of the same visit and facts, if it said `decision` at `now`.
+
+    For the doors' quick way, which is only for those who may pass; whatever else was decided does not last.
+    """
+    if not isinstance(decision, Allow) or decision.outcome is None:
+        return now
+    session, rule = known.session, visit.rule
+    if not decision.outcome.verified_at or session is None:
+        return now + 1
+    until = lives_until(session, known.policy)
+    if rule.kind == "step_up" and rule.max_age is not None:
+        until = min(until, session.verified_at + rule.max_age + 1)
+    return until
 
 
 def observed(decision: Decision) -> Decision:

@@ -64,8 +64,15 @@ def is_live(session: Session, account: Account, identity: Identity, policy: Poli
         and session.source == identity.source
         and session.sign_in == sign_in_of(identity)
         and session.factor in policy.allowed_factors
-        and session.created_at - SKEW_SECONDS
-        <= now
-        < min(session.expires_at, session.created_at + policy.session_ttl_seconds)
-        and session.touched_at - SKEW_SECONDS <= now < session.touched_at + policy.idle_ttl_seconds
+        and session.created_at - SKEW_SECONDS <= now < lives_until(session, policy)
+        and session.touched_at - SKEW_SECONDS <= now
+    )
+
+
+def lives_until(session: Session, policy: Policy) -> int:
+    """When the session ends, by its own end or the policy's, absolute or idle, whichever comes first."""
+    return min(
+        session.expires_at,
+        session.created_at + policy.session_ttl_seconds,
+        session.touched_at + policy.idle_ttl_seconds,
     )

@@ -1,7 +1,8 @@
 """The way of a visitor who was here a moment ago: raw credentials → what they meant, so that nothing is read again.
 
-First level of the facts cache (design §5). It recalls who somebody is and which rule fits a place; the verdict is
-still `decide`'s, made from the facts of now. Whatever is unusual is not recalled, and takes the long way.
+First level of the facts cache (design §5). It recalls who somebody is, which rule fits a place, and how long what
+`decide` said of both stands while the facts do not change (`stands_until`). It hangs on the facts: once they are
+dropped or a second old, nothing is recalled. Whatever is unusual is not recalled either, and takes the long way.
 """
 
 from collections import OrderedDict
@@ -9,7 +10,9 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
-from mfa_gate.core.decision import Allow, Outcome, Visit, decide
+import msgspec
+
+from mfa_gate.core.decision import Allow, Visit, stands_until
 from mfa_gate.core.policy import PathRule
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.facts import CAPACITY, CachedFacts
@@ -19,22 +22,19 @@ PLACES = 20_000
 P = TypeVar("P")
 
 
-class Recalled(Generic[P]):
-    """One visitor's credentials; `payload` is what an edge wants to find again, such as the cookies to pass on.
+class Passing(msgspec.Struct, Generic[P], frozen=True, gc=False):
+    """Somebody may pass a rule from `since` until before `until` (UTC seconds).
 
-    `visits` is keyed by the identity of the rule, since rules live as long as the process and hashing one takes time.
+    `told` is what the portal is told, `payload` what the edge wanted to find again; a long answer is judged again by
+    `visit` and `facts`.
     """
 
-    __slots__ = ("facts", "payload", "visits")
-
-    def __init__(self, facts: CachedFacts, visit: Visit, payload: P) -> None:
-        self.facts = facts
-        self.visits: dict[int, Visit] = {id(visit.rule): visit}
-        self.payload = payload
-
-
-Passing = tuple[Outcome | None, P, Visit, CachedFacts]
-"""What the portal is told, what the edge wanted to find again, and what a long answer is judged by again."""
+    since: int
+    until: int
+    facts: CachedFacts
+    visit: Visit
+    told: dict[str, object]
+    payload: P
 
 
 class Recall(Generic[P]):
@@ -43,29 +43,31 @@ class Recall(Generic[P]):
     def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        self._visitors: OrderedDict[Hashable, Recalled[P]] = OrderedDict()
+        # A visitor's passings are keyed by the identity of the rule: rules live as long as the process.
+        self._visitors: OrderedDict[Hashable, dict[int, Passing[P]]] = OrderedDict()
         self._places: dict[Hashable, PathRule] = {}
         self._lock = Lock()
 
     def passes(self, credentials: Hashable, place: Hashable) -> Passing[P] | None:
         """Somebody who may pass here now; None sends the request the long way."""
-        recalled = self._visitors.get(credentials)
-        if recalled is None or recalled.facts.good_until <= self._monotonic():
+        rules = self._visitors.get(credentials)
+        if rules is None:
             return None
-        rule = self._places.get(place)
-        if rule is None:
+        passing = rules.get(id(self._places.get(place)))
+        if (
+            passing is None
+            or passing.facts.good_until <= self._monotonic()
+            or not passing.since <= self._clock() < passing.until
+        ):
             return None
-        visit = recalled.visits.get(id(rule))
-        if visit is None:
-            return None
-        decision = decide(visit, recalled.facts.known, int(self._clock()))
-        if type(decision) is not Allow:
-            return None
-        return decision.outcome, recalled.payload, visit, recalled.facts
+        return passing
 
-    def remember(self, credentials: Hashable, place: Hashable, verdict: Verdict, payload: P) -> None:
+    def remember(
+        self, credentials: Hashable, place: Hashable, verdict: Verdict, told: dict[str, object], payload: P
+    ) -> None:
         """Keep what made `verdict`, if it is the plain case: a person who passes on facts that are still good."""
         visit, facts = verdict.visit, verdict.cached
+        now = int(self._clock())
         if (
             facts is None
             or facts.good_until <= 0
@@ -77,15 +79,13 @@ class Recall(Generic[P]):
             or visit.rule.kind not in ("default", "step_up")
         ):
             return
+        until = stands_until(visit, facts.known, verdict.decision, now)
         with self._lock:
             if len(self._places) >= PLACES:
                 self._places.clear()
             self._places[place] = visit.rule
-            recalled = self._visitors.get(credentials)
-            if recalled is not None and recalled.facts is facts:
-                recalled.visits[id(visit.rule)] = visit
-                return
-            self._visitors[credentials] = Recalled(facts, visit, payload)
+            rules = self._visitors.setdefault(credentials, {})
             self._visitors.move_to_end(credentials)
+            rules[id(visit.rule)] = Passing(now, until, facts, visit, told, payload)
             while len(self._visitors) > CAPACITY:
                 self._visitors.popitem(last=False)
