@@ -1,5 +1,7 @@
 """How acts of administration stand in the trail: who acted, why, and what was refused; it commits nothing."""
 
+import re
+
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
@@ -11,6 +13,12 @@ from mfa_gate.flows.results import WasReset, Why
 from mfa_gate.ports import Change
 
 SHORTEST_REASON, LONGEST_REASON = 3, 500
+_ACCOUNT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def is_account_id(text: str) -> bool:
+    """True if `text`, which comes from an address, can be an account's id: no chain of ours, nothing odd."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
 
 
 def clean_reason(text: str) -> str | None:

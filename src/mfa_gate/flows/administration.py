@@ -18,7 +18,7 @@ from mfa_gate.core.transitions import (
     given_setup_code,
     signed_out_everywhere,
 )
-from mfa_gate.flows.acting import clean_reason, refused_act, requirement_set, reset_of, shell
+from mfa_gate.flows.acting import clean_reason, is_account_id, refused_act, requirement_set, reset_of, shell
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.proving import CodeDesk, as_of, change_of, present
 from mfa_gate.flows.results import (
@@ -149,6 +149,8 @@ class Administration:
             return self._refused(me, "reset", account_id, admitted.reason, now)
         if isinstance(admitted, NeedsVerification):
             return admitted
+        if not is_account_id(account_id):
+            return NotFound()
         given = clean_reason(reason)
 
         def plan(
@@ -173,6 +175,8 @@ class Administration:
         given = clean_reason(reason)
         if given is None:
             return ReasonMissing()
+        if not is_account_id(account_id):
+            return NotFound()
 
         def plan(target: Account | None) -> tuple[Change | None, WasReset | NotFound | NotAllowed]:
             if target is None:
@@ -193,6 +197,8 @@ class Administration:
             return self._refused(me, "sign_out", account_id, admitted.reason, now)
         if isinstance(admitted, NeedsVerification):
             return admitted
+        if not is_account_id(account_id):
+            return NotFound()
         ended = len(self._accounts.sessions(account_id, now))
 
         def plan(target: Account | None) -> tuple[Change | None, SignedOut | NotFound | NotAllowed]:
@@ -291,6 +297,6 @@ class Administration:
                 return False
 
     def _refused(self, me: Visitor, act: str, target: str, why: Why, now: int) -> NotAllowed:
-        account = self._accounts.account(target) if target else None
+        account = self._accounts.account(target) if is_account_id(target) else None
         self._policies.record((refused_act(act, me.actor, account, why, now),), now)
         return NotAllowed(reason=why)

@@ -7,8 +7,10 @@ Every method may raise `StoreUnavailable`.
 import msgspec
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.events import ORG
 from mfa_gate.core.policy import Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
+from mfa_gate.flows.acting import is_account_id
 from mfa_gate.flows.proving import still_open
 from mfa_gate.flows.results import NotFound
 from mfa_gate.ports import Accounts, Directory, Page, Policies, Recorded, Traffic, Trail
@@ -90,7 +92,7 @@ class Reporting:
 
     def profile(self, account_id: str, now: int) -> Profile | NotFound:
         """One person with sessions and history."""
-        account = self._accounts.account(account_id)
+        account = self._accounts.account(account_id) if is_account_id(account_id) else None
         if account is None:
             return NotFound()
         policy = self._policies.policy()
@@ -102,7 +104,12 @@ class Reporting:
         )
 
     def audit(self, *, account_id: str | None, kind: str | None, before: int | None, limit: int) -> Trailing:
-        """A page of the trail, newest first; at most 500 events below position `before`."""
+        """A page of the trail, newest first; at most 500 events below position `before`.
+
+        `account_id` may be `core.events.ORG`: what was done to the organization; None: everything.
+        """
+        if account_id not in {None, ORG} and not is_account_id(account_id):
+            return Trailing(events=(), before=None)
         wanted = max(1, min(limit, LONGEST_PAGE))
         found = self._trail.events(account_id=account_id, kind=kind, before=before, limit=wanted + 1)
         events = found[:wanted]
