@@ -81,3 +81,23 @@ def test_the_impact_names_who_would_be_asked_and_what_would_be_refused(house: Ho
     impact = house.reporting.impact(LATER)
     assert impact.asked_to_set_up == 1
     assert impact.unattributed == {("/dav", "authorization"): 3}
+
+
+def test_what_fits_nothing_gives_nothing(house: House) -> None:
+    house.enroll("alice")
+    report = house.reporting
+    for odd in ("", "org", "\udc80", "A" * 32, "0" * 100_000):
+        assert report.profile(odd, LATER) == NotFound()
+    for odd in ("", "\udc80", "A" * 32):
+        assert report.audit(account_id=odd, kind=None, before=None, limit=5).events == ()
+        assert report.audit(account_id=None, kind=odd, before=None, limit=5).events == ()
+    for position in (0, -1, 2**70):
+        assert report.audit(account_id=None, kind=None, before=position, limit=5).events == ()
+    house.reporting.people(status=None, prefix="\udc80", after="\udc80", limit=5, now=LATER)
+
+
+def test_the_organization_has_a_chain_of_its_own(house: House) -> None:
+    house.enroll("root")
+    house.administration.set_policy_from_shell("ops", "Go live", require_two_step=True, now=LATER)
+    told = house.reporting.audit(account_id="org", kind=None, before=None, limit=5)
+    assert [recorded.event.kind for recorded in told.events] == ["policy_changed", "store_created"]

@@ -4,10 +4,12 @@ It changes nothing, and it does not ask who looks: `Administration.admits` stand
 Every method may raise `StoreUnavailable`.
 """
 
+from typing import get_args
+
 import msgspec
 
 from mfa_gate.core.accounts import Account
-from mfa_gate.core.events import ORG
+from mfa_gate.core.events import ORG, EventKind
 from mfa_gate.core.policy import Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
@@ -17,7 +19,11 @@ from mfa_gate.ports import Accounts, Directory, Page, Policies, Recorded, Traffi
 
 LONGEST_PAGE = 500
 LONGEST_QUERY = 200
+LONGEST_CURSOR = 10_000
 HISTORY = 50
+
+_KINDS: frozenset[str | None] = frozenset({None, *get_args(EventKind)})
+_LAST_POSITION = 2**63 - 1
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,8 +90,8 @@ class Reporting:
         """One page of the list in name order; at most 500 rows, `prefix` of name, e-mail or account name."""
         return self._directory.people(
             status=status,
-            prefix=prefix[:LONGEST_QUERY].strip(),
-            after=after,
+            prefix=_storable(prefix, LONGEST_QUERY).strip(),
+            after=None if after is None else _storable(after, LONGEST_CURSOR),
             limit=max(1, min(limit, LONGEST_PAGE)),
             now=now,
         )
@@ -106,11 +112,18 @@ class Reporting:
     def audit(self, *, account_id: str | None, kind: str | None, before: int | None, limit: int) -> Trailing:
         """A page of the trail, newest first; at most 500 events below position `before`.
 
-        `account_id` may be `core.events.ORG`: what was done to the organization; None: everything.
+        `account_id` may be `core.events.ORG`: what was done to the organization; None: everything. A filter that can
+        fit nothing gives nothing.
         """
-        if account_id not in {None, ORG} and not is_account_id(account_id):
+        nobody = account_id is not None and account_id != ORG and not is_account_id(account_id)
+        if nobody or kind not in _KINDS or not (before is None or 0 < before <= _LAST_POSITION):
             return Trailing(events=(), before=None)
         wanted = max(1, min(limit, LONGEST_PAGE))
         found = self._trail.events(account_id=account_id, kind=kind, before=before, limit=wanted + 1)
         events = found[:wanted]
         return Trailing(events=events, before=events[-1].position if len(found) > wanted else None)
+
+
+def _storable(text: str, limit: int) -> str:
+    """Text from an address as a store can take it: no half of a surrogate pair, and not without end."""
+    return text[:limit].encode(errors="replace").decode()
