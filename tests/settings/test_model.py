@@ -208,7 +208,8 @@ class TestPortal:
 
     @pytest.mark.parametrize(
         "carrier",
-        ["token", "cookie:", "body:token", "cookie:a b", "header:X Y", "header:Authorization", "header:cookie",
+        ["token", "cookie:", "body:token", "cookie:a b", "cookie:__Host-mfa_gate", "cookie:mfa_gate_pending",
+         "header:X Y", "header:Authorization", "header:cookie",
          "header:MFA-Gate-Device", "query:a b", "query:"],
     )  # fmt: skip
     def test_a_credential_is_named_by_kind_and_name(self, carrier: str) -> None:
@@ -284,7 +285,8 @@ class TestSources:
 
     @pytest.mark.parametrize(
         "changes",
-        [{"field": ""}, {"field": "user."}, {"field": "a..b"}, {"cookie": "a b"}, {"max_age": 0}, {"salt": ""},
+        [{"field": ""}, {"field": "user."}, {"field": "a..b"}, {"cookie": "a b"}, {"cookie": "mfa_gate"},
+         {"max_age": 0}, {"salt": ""},
          {"session_id_field": ".sid"}],
     )  # fmt: skip
     def test_a_session_source_says_where_to_look(self, changes: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from mfa_gate.core.policy import PathRule
-from mfa_gate.settings.values import is_plain, is_token, origin, path_of_ours, refuse, require
+from mfa_gate.settings.values import is_our_cookie, is_plain, is_token, origin, path_of_ours, refuse, require
 
 CARRIERS: Final = ("cookie", "header", "query")
 _ABSOLUTE: Final = re.compile(r"sqlite:(?:/|///|////)([^/?#][^?#]*)")
@@ -173,6 +173,7 @@ def _carrier(text: str) -> str:
         return text
     require(is_token(name), at, text, f"this is not a {kind}'s name.")
     if kind == "cookie":
+        require(not is_our_cookie(name), at, text, "this cookie is the gate's own. Take it out.")
         return text
     own = name.lower() in ("authorization", "cookie") or name.lower().startswith("mfa-gate-")
     require(not own, at, text, "the gate looks at this header by itself. Take it out.")

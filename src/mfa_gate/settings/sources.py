@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 
 from mfa_gate.core.errors import SettingsError
-from mfa_gate.settings.values import Secret, is_token, require
+from mfa_gate.settings.values import Secret, is_our_cookie, is_token, require
 
 DAY: Final = 24 * 3600
 
@@ -150,9 +150,8 @@ def _check_signed_cookie(settings: FlaskSession | StarletteSession) -> None:
     source = settings.source
     _check_realm(source, settings.realm)
     _check_secret(source, "secret", settings.secret)
-    require(
-        is_token(settings.cookie), _at(source, "cookie"), settings.cookie, "write the cookie's name alone."
-    )
+    named = is_token(settings.cookie) and not is_our_cookie(settings.cookie)
+    require(named, _at(source, "cookie"), settings.cookie, "write the name of the portal's own cookie.")
     require(
         settings.max_age > 0,
         _at(source, "max_age"),

@@ -58,6 +58,11 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
+def is_our_cookie(name: str) -> bool:
+    """True for a name that the gate's own cookies have; the portal never sees those."""
+    return name.removeprefix("__Host-").startswith("mfa_gate")
+
+
 def is_plain(text: str) -> bool:
     """True if there is no control character in it, line ends included."""
     return text.isprintable()
