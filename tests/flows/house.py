@@ -26,7 +26,7 @@ from mfa_gate.flows.reporting import Reporting
 from mfa_gate.flows.results import Enrolled, Opened, Started, Verified
 from mfa_gate.flows.self_service import SelfService
 from mfa_gate.flows.visitor import Visitor
-from mfa_gate.ports import Change
+from mfa_gate.ports import Change, Policies
 from mfa_gate.signing import SessionCookie
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite import SqliteStore
@@ -71,17 +71,21 @@ class House:
             store_id="house",
             needs_setup_code=lambda account: setup_code and role_of(account) == "admin",
         )
-        self.administration = Administration(
+        self.administration = self.administer(self.store)
+        self.reporting = Reporting(self.store, self.store, self.store, self.store, self.store)
+
+    def administer(self, policies: Policies) -> Administration:
+        """Administration with these policies."""
+        return Administration(
+            policies,
             self.store,
-            self.store,
-            committer,
+            self.committer,
             self.store,
             pepper=b"p" * 32,
             random=self._random,
             role_of=role_of,
             policy_changed=self._policy_changed,
         )
-        self.reporting = Reporting(self.store, self.store, self.store, self.store, self.store)
 
     def _random(self, size: int) -> bytes:
         return hashlib.shake_256(str(next(self._draws)).encode()).digest(size)

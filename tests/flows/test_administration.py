@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import account_id
 from mfa_gate.core.events import ORG
+from mfa_gate.core.policy import Policy
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.acting import clean_reason
 from mfa_gate.flows.results import (
@@ -149,6 +150,35 @@ class TestPolicy:
         refused = house.events()[-1]
         assert (refused.kind, refused.account_id, refused.actor.subject) == ("act_refused", ORG, who)
         assert refused.details == {"act": "set_policy", "why": "not_allowed"}
+
+
+class SignedOutMeanwhile:
+    """The policies of a house in which the acting administrator signs out while the policy is read."""
+
+    def __init__(self, house: House, root: Person) -> None:
+        self._house = house
+        self._root = root
+        self.commit_policy = house.store.commit_policy
+        self.record = house.store.record
+
+    def policy(self) -> Policy:
+        self._house.self_service.sign_out_everywhere(self._root.at(LATER), LATER)
+        return self._house.store.policy()
+
+
+def test_a_session_that_dies_meanwhile_weakens_nothing(house: House) -> None:
+    root = house.enroll("root")
+    house.require_two_step()
+    administration = house.administer(SignedOutMeanwhile(house, root))
+    done = administration.set_policy(
+        root.at(LATER),
+        require_two_step=False,
+        version=None,
+        confirmation=by_app(root.app.at(LATER)),
+        now=LATER,
+    )
+    assert done == NeedsVerification(max_age=900)
+    assert house.store.policy().require_two_step
 
 
 class TestPolicyFromShell:

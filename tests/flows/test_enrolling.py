@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.transitions import Paused, Rejected
-from mfa_gate.flows.enrolling import APP_NAME, CHALLENGE_SECONDS, TRIES
+from mfa_gate.flows.enrolling import APP_NAME, CHALLENGE_SECONDS, TRIES, is_usable
 from mfa_gate.flows.results import (
     Enrolled,
     MadeSetupCode,
@@ -336,3 +336,22 @@ class TestSetupCode:
         self.made(strict_house)
         done = strict_house.self_service.start_enrollment(visitor, "browser", alice.codes[0], NOW)
         assert done == Rejected()
+
+
+def test_no_store_needs_to_be_trusted_with_what_is_usable(house: House) -> None:
+    visitor = house.visitor("alice")
+    started = start(house, visitor)
+    challenge = house.store.challenge(started.challenge, visitor.account.id, NOW)
+    assert challenge is not None
+
+    def usable(now: int = NOW, *, me: Visitor = visitor, **fields: object) -> bool:
+        return is_usable(replace(challenge, **fields), me, "browser", proving=False, now=now)
+
+    assert usable()
+    assert usable(NOW - 60)
+    assert not usable(NOW - 61)
+    assert not usable(NOW + CHALLENGE_SECONDS)
+    assert not usable(epoch=2)
+    assert not usable(account_id="0" * 32)
+    assert not usable(me=replace(visitor, account=replace(visitor.account, active=False)))
+    assert not is_usable(challenge, visitor, "browser", proving=True, now=NOW)
