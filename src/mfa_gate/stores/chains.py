@@ -1,4 +1,4 @@
-"""Decides whether a trail is whole, from its records, heads and ledger; it does not know where they are kept.
+"""Decides whether a trail is whole, from its records, registers and ledger; it does not know where they are kept.
 
 Every account's records are read once, in order, and nothing is kept of them but the last link: a trail of ten
 million events needs no more memory than one of ten.
@@ -32,26 +32,30 @@ def next_link(key: bytes, previous: bytes, record: bytes) -> bytes:
     return hmac.digest(key, previous + record, "sha256")
 
 
-class Sealed(msgspec.Struct, frozen=True, kw_only=True):
-    """The sealed head of one account's chain."""
+class SealedRegister(msgspec.Struct, frozen=True, kw_only=True):
+    """The register of one account, which holds the head of its chain."""
 
     account_id: str
-    head: bytes
+    sealed: bytes
 
 
 def first_break(
-    key: bytes, documents: Documents, links: Iterable[Link], heads: Iterable[Sealed], ledger: Ledger
+    key: bytes,
+    documents: Documents,
+    links: Iterable[Link],
+    registers: Iterable[SealedRegister],
+    ledger: Ledger,
 ) -> str | None:
     """None if every chain ends where its head says, else a sentence about the first that does not.
 
-    `links` come by account, then by position; `heads` by account, in the same order of accounts.
+    `links` come by account, then by position; `registers` by account, in the same order of accounts.
     """
     chains = events = 0
-    for account_id, sealed, chained in _side_by_side(links, heads):
-        if sealed is None:
+    for account_id, register, chained in _side_by_side(links, registers):
+        if register is None:
             return f"{_trail(account_id)} has events but no chain head: they were inserted, or its head was removed."
         try:
-            head = documents.head(account_id, sealed.head)
+            head = documents.known_register(account_id, register.sealed).head
         except RecordCorrupt as error:
             return str(error)
         broken = _break_of(key, account_id, head, chained)
@@ -92,10 +96,10 @@ def _break_of(key: bytes, account_id: str, head: Head, chained: Iterator[Link]) 
 
 
 def _side_by_side(
-    links: Iterable[Link], heads: Iterable[Sealed]
-) -> Iterator[tuple[str, Sealed | None, Iterator[Link]]]:
+    links: Iterable[Link], registers: Iterable[SealedRegister]
+) -> Iterator[tuple[str, SealedRegister | None, Iterator[Link]]]:
     """Each account's head and records; either may be missing."""
-    rest = iter(heads)
+    rest = iter(registers)
     head = next(rest, None)
     for account_id, chained in groupby(links, key=lambda link: link.account_id):
         while head is not None and head.account_id < account_id:

@@ -1,9 +1,9 @@
 """What a record looks like inside a store, whatever the store is; it knows no database and decides no policy.
 
-Documents are MessagePack, sealed for their place. Beside each account's document, and outliving it, stands the
-sealed head of its chain of events, which names the newest version; the organization's policy stands beside the
-head of `ORG` in the same way. Read through here, a document without its head, a head without its document, or
-one that is older than the other is `RecordCorrupt`, never "not enrolled".
+Documents are MessagePack, sealed for their place. Beside each account's document, and outliving it, stands its
+sealed register with the head of its chain of events, which names the newest version; the organization's policy
+stands beside the register of `ORG` in the same way. Read through here, a document without its register, a register
+without its document, or one that is older than the other is `RecordCorrupt`, never "not enrolled".
 """
 
 import hmac
@@ -13,13 +13,11 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, fold_subject
 from mfa_gate.core.errors import RecordCorrupt
-from mfa_gate.core.events import ORG, Event, Head
+from mfa_gate.core.events import ORG, Event
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Challenge, Session
+from mfa_gate.stores.registers import Register
 from mfa_gate.stores.sealing import Sealer
-
-CHALLENGE_CAP = 5
-"""Challenges per account that may be alive at once; the oldest gives way."""
 
 TRAFFIC_CAP = 500
 """Pairs of (route prefix, kind of credential) that are counted; later ones are not."""
@@ -100,34 +98,39 @@ class Documents:
         return self._seal(account, "account", account.id, account.version)
 
     def account(
-        self, account_id: str, version: int | None, sealed: bytes | None, head: bytes | None
+        self, account_id: str, version: int | None, sealed: bytes | None, register: Register | None
     ) -> Account | None:
-        """The account of a document and its head (both None: never stored)."""
-        if sealed is None and head is None:
+        """The account of a document and its register (both None: never stored)."""
+        if sealed is None and register is None:
             return None
-        known = self._newest(account_id, version, sealed, head)
-        return self._open(Account, known, "account", account_id, version or 0)
+        newest = self._newest(account_id, version, sealed, register)
+        return self._open(Account, newest, "account", account_id, version or 0)
 
     def seal_policy(self, policy: Policy) -> bytes:
         """The policy's document, for its version."""
         return self._seal(policy, "policy", ORG, policy.version)
 
-    def policy(self, version: int | None, sealed: bytes | None, head: bytes | None) -> Policy:
-        """The policy of a document and the head of `ORG`; a store without a policy has lost it."""
-        known = self._newest(ORG, version, sealed, head)
-        return self._open(Policy, known, "policy", ORG, version or 0)
+    def policy(self, version: int | None, sealed: bytes | None, register: Register | None) -> Policy:
+        """The policy of a document and the register of `ORG`; a store without a policy has lost it."""
+        newest = self._newest(ORG, version, sealed, register)
+        return self._open(Policy, newest, "policy", ORG, version or 0)
 
-    def seal_head(self, account_id: str, head: Head) -> bytes:
-        """The head of one account's chain."""
-        return self._seal(head, "head", account_id)
+    def seal_register(self, account_id: str, register: Register) -> bytes:
+        """The register of one account, or of the organization."""
+        return self._seal(register, "register", account_id)
 
-    def head(self, account_id: str, sealed: bytes | None) -> Head:
-        """The head of one account's chain, which must be there."""
-        if sealed is None:
+    def register(self, account_id: str, sealed: bytes | None) -> Register | None:
+        """The register of one account, if there is one."""
+        return None if sealed is None else self._open(Register, sealed, "register", account_id)
+
+    def known_register(self, account_id: str, sealed: bytes | None) -> Register:
+        """The register of one account, which must be there."""
+        register = self.register(account_id, sealed)
+        if register is None:
             raise RecordCorrupt(
                 f"The chain head of {_whose(account_id)} is missing; restore it from a backup."
             )
-        return self._open(Head, sealed, "head", account_id)
+        return register
 
     def seal_session(self, session: Session) -> bytes:
         """A session, for its account and key."""
@@ -167,16 +170,16 @@ class Documents:
         return hmac.digest(audit_key, b"store " + self._store_id.encode(), "sha256")
 
     def _newest(
-        self, account_id: str, version: int | None, sealed: bytes | None, head: bytes | None
+        self, account_id: str, version: int | None, sealed: bytes | None, register: Register | None
     ) -> bytes:
-        # Security: the head outlives the document. Were a lone head read as "never stored", whoever can delete
-        # a row would send an enrolled user back to the setup wizard.
-        if sealed is None:
-            raise RecordCorrupt(f"The record of {_whose(account_id)} is missing beside its chain head.")
-        newest = self.head(account_id, head).version
-        if version != newest:
+        # Security: the register outlives the document. Were a lone one read as "never stored", whoever can delete a
+        # row would send an enrolled user back to the setup wizard.
+        whose = _whose(account_id)
+        if sealed is None or register is None:
+            raise RecordCorrupt(f"Of the record and the chain head of {whose} only one is there; restore it.")
+        if version != register.head.version:
             raise RecordCorrupt(
-                f"The record of {_whose(account_id)} has version {version} where its chain head says {newest}."
+                f"The record of {whose} has version {version} where its chain head says {register.head.version}."
             )
         return sealed
 

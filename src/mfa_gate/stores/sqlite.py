@@ -12,28 +12,34 @@ from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.ports import Change, Facts, Page, Recorded
-from mfa_gate.stores import sqlite_commits as commits
 from mfa_gate.stores import sqlite_directory as directory
 from mfa_gate.stores import sqlite_schema as schema
 from mfa_gate.stores import sqlite_trail as trail
 from mfa_gate.stores.documents import Documents
+from mfa_gate.stores.registers import Register
 from mfa_gate.stores.sealing import Sealer
+from mfa_gate.stores.sqlite_commits import Kind, Transaction
 from mfa_gate.stores.sqlite_connection import Connections
 
 EVERYTHING = "*"
 """What `changes` names when it can no longer tell what changed."""
 
 _VISITOR = """
-    SELECT org.sealed, account.version, account.sealed, head.sealed, session.sealed,
-        account.id IS NULL AND head.account IS NULL AND EXISTS (SELECT 1 FROM audit WHERE audit.account = :account)
+    SELECT org.sealed, account.version, account.sealed, register.sealed, live.sealed,
+        account.id IS NULL AND register.account IS NULL
+            AND EXISTS (SELECT 1 FROM audit WHERE audit.account = :account)
     FROM (SELECT 1)
-    LEFT JOIN head AS org ON org.account = :org
+    LEFT JOIN register AS org ON org.account = :org
     LEFT JOIN account ON account.id = :account
-    LEFT JOIN head ON head.account = :account
-    LEFT JOIN session ON session.account = :account AND session.key = :key"""
+    LEFT JOIN register ON register.account = :account
+    LEFT JOIN live ON live.account = :account AND live.kind = 'session' AND live.key = :key"""
 _POLICY = (
-    "SELECT policy.version, policy.sealed, head.sealed FROM (SELECT 1) "
-    "LEFT JOIN policy LEFT JOIN head ON head.account = ?"
+    "SELECT policy.version, policy.sealed, register.sealed FROM (SELECT 1) "
+    "LEFT JOIN policy LEFT JOIN register ON register.account = ?"
+)
+_LIVE = (
+    "SELECT live.key, live.sealed, register.sealed FROM live LEFT JOIN register USING (account) "
+    "WHERE live.account = ? AND live.kind = ?"
 )
 
 
@@ -72,9 +78,7 @@ class SqliteStore:
         try:
             with founding.writing() as db:
                 schema.upgrade(db)
-                commits.found(
-                    db, Documents(sealer, store_id), audit_key, store_id=store_id, now=now, actor=actor
-                )
+                Transaction(db, Documents(sealer, store_id), audit_key).found(store_id, now, actor)
             founding.close()
         except BaseException:
             schema.take_away(path)
@@ -95,17 +99,20 @@ class SqliteStore:
     def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
         """Account, session and policy version in one statement; an expired session is None."""
         with self._connections.reading() as db:
-            values = {"org": ORG, "account": account_id, "key": session_key}
-            org, version, sealed, head, session, orphaned = db.execute(_VISITOR, values).fetchone()
+            row = db.execute(_VISITOR, {"org": ORG, "account": account_id, "key": session_key}).fetchone()
+        org, version, sealed, sealed_register, sealed_session, orphaned = row
         if orphaned:
             raise trail.orphaned(account_id)
-        found = None
-        if session is not None and session_key is not None:
-            found = self._documents.session(account_id, session_key, session)
+        register = self._documents.register(account_id, sealed_register)
+        session = None
+        # Security: what the register does not list has ended, also if its row was put back.
+        listed = register is not None and session_key in register.sessions
+        if listed and session_key is not None and sealed_session is not None:
+            session = self._documents.session(account_id, session_key, sealed_session)
         return Facts(
-            account=self._documents.account(account_id, version, sealed, head),
-            session=found if found is not None and now < found.expires_at else None,
-            policy_version=self._documents.head(ORG, org).version,
+            account=self._documents.account(account_id, version, sealed, register),
+            session=session if session is not None and now < session.expires_at else None,
+            policy_version=self._documents.known_register(ORG, org).head.version,
         )
 
     def account(self, account_id: str) -> Account | None:
@@ -119,46 +126,46 @@ class SqliteStore:
 
     def challenge(self, challenge_id: str, account_id: str, now: int) -> Challenge | None:
         """A live, unspent challenge of this account."""
-        with self._connections.reading() as db:
-            row = db.execute(
-                "SELECT sealed FROM challenge WHERE account = ? AND id = ?", (account_id, challenge_id)
-            ).fetchone()
-        found = None if row is None else self._documents.challenge(account_id, challenge_id, row[0])
-        return found if found is not None and now < found.expires_at else None
+        register, rows = self._live(account_id, "challenge")
+        if challenge_id not in register.challenges or challenge_id not in rows:
+            return None
+        found = self._documents.challenge(account_id, challenge_id, rows[challenge_id])
+        return found if now < found.expires_at else None
 
     def sessions(self, account_id: str, now: int) -> tuple[Session, ...]:
         """Live sessions of one account, newest first."""
-        with self._connections.reading() as db:
-            rows = db.execute(
-                "SELECT key, sealed FROM session WHERE account = ? ORDER BY rowid DESC", (account_id,)
-            ).fetchall()
-        found = (self._documents.session(account_id, key, sealed) for key, sealed in rows)
+        register, rows = self._live(account_id, "session")
+        found = [
+            self._documents.session(account_id, key, rows[key])
+            for key in reversed(register.sessions)
+            if key in rows
+        ]
         return tuple(session for session in found if now < session.expires_at)
 
     def commit(self, change: Change, now: int) -> Account:
         """Write everything in `change` or nothing; returns the account as stored. Raises `StaleState`."""
         with self._connections.writing() as db:
-            return commits.commit(db, self._documents, self._audit_key, change, now)
+            return self._transaction(db).commit(change, now)
 
     def end_session(self, session: Session, events: tuple[Event, ...], now: int) -> None:
         """End one session and record why; ending a dead one is no error (and records nothing)."""
         with self._connections.writing() as db:
-            commits.end_session(db, self._documents, self._audit_key, session, events, now=now)
+            self._transaction(db).end_session(session, events, now)
 
     def touch(self, keys: tuple[tuple[str, str], ...], now: int) -> None:
         """Move the idle clock of (account_id, session_key) pairs forward, never back, in one batch."""
         with self._connections.writing() as db:
-            commits.touch(db, self._documents, keys, now)
+            self._transaction(db).touch(keys, now)
 
     def commit_policy(self, policy: Policy, events: tuple[Event, ...], now: int) -> Policy:  # noqa: ARG002  # the port's
         """Write `policy` as version + 1 with its events, or raise `StaleState`."""
         with self._connections.writing() as db:
-            return commits.commit_policy(db, self._documents, self._audit_key, policy, events)
+            return self._transaction(db).commit_policy(policy, events)
 
     def record(self, events: tuple[Event, ...], now: int) -> None:  # noqa: ARG002  # the port's
         """Append events that change no document, each to the chain it names, which must exist."""
         with self._connections.writing() as db:
-            commits.record(db, self._documents, self._audit_key, events)
+            self._transaction(db).record(events)
 
     def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
         """One page of accounts; `prefix` matches the start of name, e-mail or subject, folded."""
@@ -183,7 +190,7 @@ class SqliteStore:
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
         """Add to the counters of (route prefix, kind of credential)."""
         with self._connections.writing() as db:
-            commits.count_traffic(db, counts)
+            self._transaction(db).count_traffic(counts)
 
     def traffic(self) -> dict[tuple[str, str], int]:
         """The counters."""
@@ -206,15 +213,12 @@ class SqliteStore:
     def expire(self, now: int) -> int:
         """Remove sessions and challenges whose time is over; how many. They are dead before that, too."""
         with self._connections.writing() as db:
-            return sum(
-                db.execute(f"DELETE FROM {table} WHERE expires_at <= ?", (now,)).rowcount  # noqa: S608  # fixed words
-                for table in ("session", "challenge")
-            )
+            return db.execute("DELETE FROM live WHERE expires_at <= ?", (now,)).rowcount
 
     def last_change(self) -> int:
         """The newest number of the change feed."""
         with self._connections.reading() as db:
-            return commits.last_change(db)
+            return trail.last_change(db)
 
     def changes(self, after: int) -> tuple[int, tuple[str, ...]]:
         """The newest number, and the accounts (or `POLICY`, or `EVERYTHING`) that changed after number `after`."""
@@ -222,14 +226,25 @@ class SqliteStore:
             rows = db.execute(
                 "SELECT seq, account FROM change WHERE seq >= ? ORDER BY seq", (after,)
             ).fetchall()
-            newest = rows[-1][0] if rows else commits.last_change(db)
+            newest = rows[-1][0] if rows else trail.last_change(db)
         known = [(0, ""), *rows] if not after else rows
         if not known or known[0][0] != after or (not after and rows and rows[0][0] != 1):
             return newest, (EVERYTHING,)
         return newest, tuple(dict.fromkeys(account for _, account in known[1:]))
 
     def _policy(self, db: sqlite3.Connection) -> Policy:
-        return self._documents.policy(*db.execute(_POLICY, (ORG,)).fetchone())
+        version, sealed, register = db.execute(_POLICY, (ORG,)).fetchone()
+        return self._documents.policy(version, sealed, self._documents.register(ORG, register))
+
+    def _live(self, account_id: str, kind: Kind) -> tuple[Register, dict[str, bytes]]:
+        """The register, and the rows of one kind; what the register does not list is dead."""
+        with self._connections.reading() as db:
+            rows = db.execute(_LIVE, (account_id, kind)).fetchall()
+        register = self._documents.register(account_id, rows[0][2] if rows else None)
+        return register or Register(), {key: sealed for key, sealed, _ in rows}
+
+    def _transaction(self, db: sqlite3.Connection) -> Transaction:
+        return Transaction(db, self._documents, self._audit_key)
 
     def _refuse_another(self, db: sqlite3.Connection) -> None:
         found = schema.identify(db)

@@ -22,6 +22,8 @@ from mfa_gate.core.errors import StoreUnavailable
 
 WAIT_SECONDS = 0.5
 _POLL_SECONDS = 0.0005
+_PATIENCE = 4
+"""How many times `WAIT_SECONDS` to wait for a turn while others do get theirs: busy is not stuck."""
 _SPOILED_KEPT = 8
 """Connections that wait for the next turn to be closed in; a disk that fails must not use up the files."""
 
@@ -42,6 +44,7 @@ class _Process:
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.turn = threading.Lock()
+        self.turns = 0
         self.lock_file = -1
         self.free: list[_Connection] = []
         self.spoiled: list[_Connection] = []
@@ -63,6 +66,7 @@ class Connections:
     def __init__(self, path: Path, check: Callable[[sqlite3.Connection], None]) -> None:
         self._path = path
         self._lock_path = path.with_name(f"{path.name}.lock")
+        self._log_path = path.with_name(f"{path.name}-wal")
         self._check = check
         self._process = _Process()
         # Security: a child that kept the lock file open would hold the lock on behalf of a parent killed while writing.
@@ -187,8 +191,7 @@ class Connections:
     @contextmanager
     def _turn(self, process: _Process) -> Iterator[None]:
         """The only writer of all threads and processes, or `StoreUnavailable` after `WAIT_SECONDS`."""
-        if not process.turn.acquire(timeout=WAIT_SECONDS):
-            raise self._busy()
+        self._queue(process)
         try:
             self._lock(process)
             try:
@@ -202,18 +205,45 @@ class Connections:
         finally:
             process.turn.release()
 
-    def _lock(self, process: _Process) -> None:
-        for _ in range(int(WAIT_SECONDS / _POLL_SECONDS)):
-            lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with suppress(BlockingIOError, FileNotFoundError):
-                fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # If somebody deleted the lock file meanwhile, others may be locking a new one.
-                if os.path.samestat(self._lock_path.stat(), os.fstat(lock_file)):
-                    process.lock_file = lock_file
-                    return
-            os.close(lock_file)
-            time.sleep(_POLL_SECONDS)
+    def _queue(self, process: _Process) -> None:
+        """Wait for the other threads of this process; an flock belongs to all of them alike."""
+        for _ in range(_PATIENCE):
+            before = process.turns
+            if process.turn.acquire(timeout=WAIT_SECONDS):
+                process.turns += 1
+                return
+            if process.turns == before:
+                break
         raise self._busy()
+
+    def _lock(self, process: _Process) -> None:
+        """Wait for the other processes; as long as the log is written to, they do go on."""
+        for _ in range(_PATIENCE):
+            before = self._log_written_at()
+            for _ in range(int(WAIT_SECONDS / _POLL_SECONDS)):
+                if self._try_lock(process):
+                    return
+                time.sleep(_POLL_SECONDS)
+            if self._log_written_at() == before:
+                break
+        raise self._busy()
+
+    def _try_lock(self, process: _Process) -> bool:
+        lock_file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with suppress(BlockingIOError, FileNotFoundError):
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # If somebody deleted the lock file meanwhile, others may be locking a new one.
+            if os.path.samestat(self._lock_path.stat(), os.fstat(lock_file)):
+                process.lock_file = lock_file
+                return True
+        os.close(lock_file)
+        return False
+
+    def _log_written_at(self) -> int:
+        try:
+            return self._log_path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def _busy(self) -> StoreUnavailable:
         return StoreUnavailable(

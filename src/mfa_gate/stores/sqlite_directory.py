@@ -74,9 +74,8 @@ def _accounts(
     now: int,
 ) -> list[tuple[str, Account]]:
     conditions = ["1"] if status is None else [_STATUS.get(status, "0")]
-    name_key, account_id = "", ""
+    place = position_of(after or "")
     if after is not None:
-        name_key, account_id = position_of(after)
         conditions.append("(name_key, id) > (:name_key, :id)")
     ranges = [f"{key} >= :prefix AND {key} < :last" for key in ("name_key", "email_key", "subject_key")]
     # One ordered and limited search for each index, so that a page costs the same among a million people.
@@ -86,18 +85,22 @@ def _accounts(
         for wanted in (ranges if prefix else ["1"])
     )
     found = db.execute(
-        "SELECT hit.name_key, account.id, account.version, account.sealed, head.sealed "  # noqa: S608
+        "SELECT hit.name_key, account.id, account.version, account.sealed, register.sealed "  # noqa: S608
         f"FROM (SELECT * FROM ({searches}) ORDER BY name_key, id LIMIT :limit) AS hit "
-        "JOIN account ON account.id = hit.id LEFT JOIN head ON head.account = hit.id "
+        "JOIN account ON account.id = hit.id LEFT JOIN register ON register.account = hit.id "
         "ORDER BY hit.name_key, hit.id",
         {
             "now": now,
             "prefix": prefix,
             "last": prefix + _LAST,
-            "name_key": name_key,
-            "id": account_id,
+            "name_key": place[0],
+            "id": place[1],
             "limit": limit,
         },
     ).fetchall()
-    accounts = ((cursor_at(name_key, row[0]), documents.account(*row)) for name_key, *row in found)
-    return [(cursor, account) for cursor, account in accounts if account is not None]
+    shown = []
+    for key, account_id, version, sealed, register in found:
+        account = documents.account(account_id, version, sealed, documents.register(account_id, register))
+        if account is not None:
+            shown.append((cursor_at(key, account_id), account))
+    return shown

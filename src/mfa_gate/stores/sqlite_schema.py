@@ -17,7 +17,7 @@ _FIRST = (
     """CREATE TABLE store (
         one INTEGER PRIMARY KEY CHECK (one = 1), store_id TEXT NOT NULL, proof BLOB NOT NULL, ledger BLOB NOT NULL)""",
     "CREATE TABLE policy (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, sealed BLOB NOT NULL)",
-    "CREATE TABLE head (account TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE register (account TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
     """CREATE TABLE account (
         id TEXT PRIMARY KEY, version INTEGER NOT NULL, sealed BLOB NOT NULL,
         name_key TEXT NOT NULL, email_key TEXT NOT NULL, subject_key TEXT NOT NULL,
@@ -28,15 +28,10 @@ _FIRST = (
     "CREATE INDEX account_by_subject ON account (subject_key, name_key, id)",
     "CREATE INDEX account_by_state ON account (active, has_factor, name_key, id, paused_until)",
     "CREATE INDEX account_by_pause ON account (paused_until) WHERE paused_until > 0",
-    # The rowid of sessions and challenges is the order in which they were opened, whatever the clock did.
-    """CREATE TABLE session (
-        account TEXT NOT NULL, key TEXT NOT NULL, epoch INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-        sealed BLOB NOT NULL, PRIMARY KEY (account, key))""",
-    "CREATE INDEX session_by_expiry ON session (expires_at)",
-    """CREATE TABLE challenge (
-        account TEXT NOT NULL, id TEXT NOT NULL, epoch INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-        sealed BLOB NOT NULL, PRIMARY KEY (account, id))""",
-    "CREATE INDEX challenge_by_expiry ON challenge (expires_at)",
+    """CREATE TABLE live (
+        account TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, expires_at INTEGER NOT NULL,
+        sealed BLOB NOT NULL, PRIMARY KEY (account, kind, key)) WITHOUT ROWID""",
+    "CREATE INDEX live_by_expiry ON live (expires_at)",
     """CREATE TABLE audit (
         position INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, kind TEXT NOT NULL, at INTEGER NOT NULL,
         record TEXT NOT NULL, link BLOB NOT NULL)""",
