@@ -16,6 +16,7 @@ from tests.web.pseudo import PseudoTranslations
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script>{{ 7*7 }}\u202egnp.exe"
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+FLAGS = {"autofocus", "checked", "data-again", "data-print", "hidden", "novalidate", "popover", "selected"}
 NOT_OURS = {
     "Questions? Ask the help desk",
     "alice · alice@example.test staff billing",
@@ -50,6 +51,10 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len({name for name, _ in attrs}) == len(attrs), f"an attribute twice on {tag}"
+        assert re.sub(r'="[^"]*"(?=[\s/>])', "", self.get_starttag_text() or "").count('"') == 0, (
+            "attributes run together"
+        )
+        assert {name for name, value in attrs if value is None} <= FLAGS
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID | SHAPES:
             self.open.append(tag)
@@ -176,10 +181,12 @@ def test_a_code_can_be_pasted_and_filled_in_by_the_phone(renderer: Renderer) -> 
 
 def test_an_error_is_tied_to_its_field_and_named_in_the_title(renderer: Renderer) -> None:
     html = rendered(renderer, "verify-wrong")
+    [field] = [a for a in Outline(html).all("input") if a.get("name") == "code"]
 
     assert "<title>Error: Confirm it's you · Example Files</title>" in html
-    assert 'aria-invalid="true"' in html
-    assert 'aria-describedby="code-problem"' in html
+    assert field["aria-invalid"] == "true"
+    assert (field["aria-describedby"] or "").split() == ["code-problem"]
+    assert "autofocus" in field
     assert "check that your phone's clock is set automatically" in html
 
 
