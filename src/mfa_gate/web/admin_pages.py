@@ -1,0 +1,190 @@
+"""The pages of administration that only show: coverage, the list, the trail."""
+
+from typing import Literal, get_args
+
+from mfa_gate.core.accounts import fold_subject
+from mfa_gate.core.events import EventKind
+from mfa_gate.core.messages import GateResponse
+from mfa_gate.core.policy import Status
+from mfa_gate.flows.reporting import Overview, Trailing
+from mfa_gate.ports import Row
+from mfa_gate.web.admin_views import (
+    AdminAudit,
+    AdminOverview,
+    AdminUsers,
+    Attention,
+    AuditKind,
+    StatusChip,
+    UserLine,
+)
+from mfa_gate.web.admins import ADMINS, EVERYBODY, shows_to
+from mfa_gate.web.callers import Caller
+from mfa_gate.web.lines import history_lines
+from mfa_gate.web.views import HistoryLine
+
+PEOPLE, EVENTS, RECENT = 50, 50, 6
+LOOKED_THROUGH = 200
+_CHIPS: tuple[Status, ...] = ("enrolled", "missing", "grace", "exempt", "paused", "inactive")
+_ALWAYS_SHOWN = frozenset({"enrolled", "missing"})
+_WANT_A_LOOK: tuple[Literal["missing", "grace", "paused", "exempt"], ...] = (
+    "missing",
+    "grace",
+    "paused",
+    "exempt",
+)
+_CHANGES = frozenset(get_args(EventKind)) - {
+    "account_seen",
+    "profile_changed",
+    "enrollment_started",
+    "verified",
+    "code_rejected",
+    "tried_while_paused",
+    "signed_out",
+    "session_ended",
+}
+"""What the overview tells of: what changed something, not every sign-in."""
+
+
+def _overview(caller: Caller) -> GateResponse:
+    if caller.role == "help_desk":
+        return caller.go("admin/users")
+    call, url = caller.call, caller.call.context().url
+    now, policy = call.now, (overview := call.services.reporting.overview(call.now)).policy
+    trail = call.services.reporting.audit(account_id=None, kind=None, before=None, limit=LOOKED_THROUGH)
+    changes = [recorded for recorded in trail.events if recorded.event.kind in _CHANGES]
+    return caller.show(
+        AdminOverview(
+            covered=overview.covered,
+            people=overview.people,
+            covered_href=url("admin/users", status="enrolled"),
+            people_href=url("admin/users"),
+            require=policy.require_two_step,
+            require_since=policy.changed_at or None,
+            attention=_attention(caller, overview, len(call.services.reporting.impact(now).unattributed)),
+            recent=_history(caller, Trailing(events=tuple(changes[:RECENT]), before=None)),
+        )
+    )
+
+
+def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[Attention, ...]:
+    url = caller.call.context().url
+    found = [
+        Attention(kind=kind, count=count, href=url("admin/users", status=kind))
+        for kind in _WANT_A_LOOK
+        if (count := overview.counts.get(kind, 0))
+    ]
+    if unattributed and not overview.policy.require_two_step:
+        href = url("admin/settings/policies")
+        found.append(Attention(kind="unattributed", count=unattributed, href=href))
+    return tuple(found)
+
+
+def _users(caller: Caller) -> GateResponse:
+    call, url = caller.call, caller.call.context().url
+    query, after = call.query.get("q", "").strip(), call.query.get("after")
+    status = next((each for each in _CHIPS if each == call.query.get("status")), None)
+    page = call.services.reporting.people(
+        status=status, prefix=query, after=after, limit=PEOPLE, now=call.now
+    )
+    kept = ({"q": query} if query else {}) | ({"status": status} if status else {})
+    return caller.show(
+        AdminUsers(
+            chips=_chips(caller, status, query),
+            lines=tuple(_user_line(caller, row) for row in page.rows),
+            query=query,
+            status=status,
+            first_href=url("admin/users", **kept) if after else None,
+            next_href=url("admin/users", **kept, after=page.next) if page.next else None,
+        )
+    )
+
+
+def _chips(caller: Caller, chosen: Status | None, query: str) -> tuple[StatusChip, ...]:
+    call, url = caller.call, caller.call.context().url
+    counts = call.services.reporting.overview(call.now).counts
+    kept = {"q": query} if query else {}
+    everybody = StatusChip(
+        status=None, count=sum(counts.values()), href=url("admin/users", **kept), current=chosen is None
+    )
+    return (
+        everybody,
+        *(
+            StatusChip(
+                status=status,
+                count=counts.get(status, 0),
+                href=url("admin/users", **kept, status=status),
+                current=status == chosen,
+            )
+            for status in _CHIPS
+            if counts.get(status) or status in _ALWAYS_SHOWN or status == chosen
+        ),
+    )
+
+
+def _user_line(caller: Caller, row: Row) -> UserLine:
+    account = row.account
+    return UserLine(
+        id=account.id,
+        href=caller.call.context().url(f"admin/users/{account.id}"),
+        name=account.name or account.subject,
+        email=account.email or None,
+        status=row.status,
+        ways=("totp",) if account.totps else (),
+        last_confirmed_at=account.last_verified_at or None,
+        groups=account.groups,
+    )
+
+
+def _audit(caller: Caller) -> GateResponse:
+    call, url = caller.call, caller.call.context().url
+    person, kind = call.query.get("person", "").strip(), call.query.get("kind", "")
+    chosen = kind if kind in get_args(EventKind) else ""
+    before = call.query.get("before", "")
+    account = _account_of(caller, person) if person else None
+    trail = Trailing(events=(), before=None)
+    if not person or account is not None:
+        trail = call.services.reporting.audit(
+            account_id=account,
+            kind=chosen or None,
+            before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
+            limit=EVENTS,
+        )
+    kept = ({"person": person} if person else {}) | ({"kind": chosen} if chosen else {})
+    return caller.show(
+        AdminAudit(
+            lines=_history(caller, trail),
+            kinds=tuple(AuditKind(value=each, current=each == chosen) for each in get_args(EventKind)),
+            person=person,
+            kind=chosen,
+            first_href=url("admin/audit", **kept) if before else None,
+            next_href=url("admin/audit", **kept, before=trail.before) if trail.before else None,
+        )
+    )
+
+
+def _account_of(caller: Caller, person: str) -> str | None:
+    """The account that an account name, a name or an e-mail address means; the first if several do."""
+    call, wanted = caller.call, fold_subject(person)
+    page = call.services.reporting.people(
+        status=None, prefix=person, after=None, limit=LOOKED_THROUGH, now=call.now
+    )
+    accounts = [row.account for row in page.rows]
+    ranked = [
+        *(account for account in accounts if fold_subject(account.subject) == wanted),
+        *(
+            account
+            for account in accounts
+            if wanted in {fold_subject(account.name), fold_subject(account.email)}
+        ),
+    ]
+    return ranked[0].id if ranked else None
+
+
+def _history(caller: Caller, trail: Trailing) -> tuple[HistoryLine, ...]:
+    url = caller.call.context().url
+    return history_lines(trail.events, lambda account_id: url(f"admin/users/{account_id}"))
+
+
+show_overview = shows_to(EVERYBODY, _overview)
+show_users = shows_to(EVERYBODY, _users)
+show_audit = shows_to(ADMINS, _audit)

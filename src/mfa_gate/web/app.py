@@ -1,0 +1,170 @@
+"""Our own pages as one ASGI app: which address is which page, and what does the work.
+
+Every path has one route with a table of its methods, so that whatever is not in the table is 405. Pages are
+synchronous and run in threads of their own: the portal's are never used up.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache, partial
+
+import anyio
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.core.messages import GateResponse, printable
+from mfa_gate.core.responses import redirect
+from mfa_gate.web import (
+    account_pages,
+    admin_pages,
+    admin_policy_pages,
+    admin_user_pages,
+    admins,
+    setup_pages,
+    statics,
+    verify_pages,
+)
+from mfa_gate.web.callers import Call
+from mfa_gate.web.entrance import Entrance, gate_request, said
+from mfa_gate.web.forms import NOTHING, read_form
+from mfa_gate.web.protect import Handler
+from mfa_gate.web.services import Services
+
+log = logging.getLogger("mfa_gate")
+
+THREADS = 16
+Table = Mapping[str, Handler]
+"""The methods of one path; GET answers HEAD too."""
+
+
+def _front(call: Call) -> GateResponse:
+    return redirect(call.context().url("account"))
+
+
+PAGES: Mapping[str, Table] = {
+    "/": {"GET": _front},
+    "/setup": {"GET": setup_pages.show_setup},
+    "/setup/choose": {"POST": setup_pages.take_choice},
+    "/setup/confirm": {"POST": setup_pages.take_confirm},
+    "/setup/back": {"POST": setup_pages.take_back},
+    "/setup/later": {"POST": setup_pages.take_later},
+    "/setup/saved": {"POST": setup_pages.take_saved},
+    "/setup/codes.txt": {"POST": setup_pages.take_download},
+    "/verify": {"GET": verify_pages.show_verify, "POST": verify_pages.take_verify},
+    "/account": {"GET": account_pages.show_account},
+    "/account/recovery-codes": {"POST": account_pages.take_new_codes},
+    "/account/recovery-codes/saved": {"POST": account_pages.take_codes_saved},
+    "/account/replace": {"POST": account_pages.take_replacing},
+    "/account/turn-off": {"POST": account_pages.take_turning_off},
+    "/account/sessions/end": {"POST": account_pages.take_session_end},
+    "/account/sessions/end-others": {"POST": account_pages.take_others_end},
+    "/signout": {"POST": account_pages.take_sign_out},
+    "/sign-in": {"GET": statics.show_sign_in},
+    "/confirm": {"POST": admins.take_page_confirmation},
+    "/admin": {"GET": admin_pages.show_overview},
+    "/admin/settings/policies": {
+        "GET": admin_policy_pages.show_policies,
+        "POST": admin_policy_pages.take_policies,
+    },
+    "/admin/users": {"GET": admin_pages.show_users},
+    "/admin/users/{id}": {"GET": admin_user_pages.show_user},
+    "/admin/users/{id}/reset": {"POST": admin_user_pages.take_reset},
+    "/admin/users/{id}/sign-out": {"POST": admin_user_pages.take_person_sign_out},
+    "/admin/audit": {"GET": admin_pages.show_audit},
+    "/healthz/live": {"GET": statics.show_live},
+    "/healthz/ready": {"GET": statics.show_ready},
+}
+
+
+def create_web_app(services: Services) -> Starlette:
+    """The app behind the doors: it takes calls whose path is below the mount, with the judged request beside them."""
+    from mfa_gate.web.api import api_routes  # noqa: PLC0415 -- a portal without API clients starts without it
+
+    services = replace(services, renderer=cache(services.renderer))
+    desk = _Desk(services)
+    return Starlette(
+        routes=[
+            *(desk.route(path, table) for path, table in PAGES.items()),
+            desk.route("/logo", {"GET": statics.logo_from(services.logo)}),
+            desk.route("/static/theme.css", {"GET": statics.show_theme}, quick=True),
+            desk.route("/static/{name:path}", {"GET": statics.show_asset}, quick=True),
+            Mount("/api/v1", routes=api_routes(services)),
+        ],
+        middleware=[Middleware(Entrance, services)],
+        exception_handlers={HTTPException: desk.refuse},
+    )
+
+
+class _Desk:
+    """Brings calls to handlers, and answers back."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._limiter = anyio.CapacityLimiter(THREADS)
+
+    def route(self, path: str, table: Table, *, quick: bool = False) -> Route:
+        """The one route of a path. `quick`: its handlers wait for nothing, and need no thread."""
+
+        async def answer(request: Request) -> Response:
+            method = "GET" if request.method == "HEAD" else request.method
+            call = await self._call(request)
+            return said(
+                _answered(table[method], call) if quick else await self._in_thread(table[method], call)
+            )
+
+        return Route(path, answer, methods=list(table))
+
+    async def refuse(self, request: Request, error: Exception) -> Response:
+        """There is no such page, or not with this method."""
+        call = Call(
+            services=self._services,
+            request=gate_request(request.scope),
+            now=int(self._services.clock()),
+            params={},
+        )
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            refused = await self._in_thread(
+                partial(Call.say, kind="bad_request", status=405, retry=_page_above(call.below)), call
+            )
+            refused_with = (("allow", ", ".join(sorted(allowed.split(", ")))), *refused.headers)
+            return said(GateResponse(status=405, headers=refused_with, body=refused.body))
+        return said(await self._in_thread(partial(Call.say, kind="not_found"), call))
+
+    async def _call(self, request: Request) -> Call:
+        judged = gate_request(request.scope)
+        reads = judged.method == "POST"
+        return Call(
+            services=self._services,
+            request=judged,
+            now=int(self._services.clock()),
+            sent=await read_form(judged, request.stream()) if reads else NOTHING,
+            params=request.path_params,
+        )
+
+    async def _in_thread(self, handler: Handler, call: Call) -> GateResponse:
+        return await anyio.to_thread.run_sync(_answered, handler, call, limiter=self._limiter)
+
+
+def _answered(handler: Handler, call: Call) -> GateResponse:
+    """What the handler answers. Security: a store that is away is said, and never a pass."""
+    try:
+        return handler(call)
+    except StoreUnavailable as error:
+        log.warning("store unavailable: %s", printable(str(error)))
+        return call.say("unavailable", retry=call.below if call.request.method != "POST" else None)
+
+
+def _page_above(below: str) -> str:
+    """The page that a form stands on; for somebody who asks for the form's address."""
+    path = f"/{below}".partition("?")[0]
+    while path := path.rpartition("/")[0]:
+        if "GET" in PAGES.get(path, {}):
+            return path[1:]
+    return "account"

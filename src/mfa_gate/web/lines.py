@@ -1,0 +1,63 @@
+"""How the parts of an account are listed on pages: ways, sessions, history. It knows no page and asks nobody."""
+
+from collections.abc import Callable, Iterable
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.events import ORG, SYSTEM
+from mfa_gate.core.sessions import Session
+from mfa_gate.ports import Recorded
+from mfa_gate.web.browsers import browser_name
+from mfa_gate.web.views import HistoryLine, SessionLine, Way
+
+
+def way_lines(account: Account, now: int, *, may_replace: bool) -> tuple[Way, ...]:
+    """The ways to confirm that somebody has."""
+    return tuple(
+        Way(
+            id=totp.id,
+            kind="totp",
+            name=totp.name,
+            added_at=totp.added_at,
+            last_used_at=totp.last_used_at or None,
+            may_replace=may_replace,
+            paused_until=totp.strikes.paused_until if totp.strikes.paused_until > now else None,
+            disabled=totp.strikes.disabled,
+        )
+        for totp in account.totps
+    )
+
+
+def session_lines(sessions: Iterable[Session], current: Session | None) -> tuple[SessionLine, ...]:
+    """Sessions, with the one that this page is seen in marked."""
+    return tuple(
+        SessionLine(
+            id=session.key,
+            browser=browser_name(session.user_agent),
+            where=session.address or None,
+            started_at=session.created_at,
+            last_seen_at=session.touched_at or None,
+            current=current is not None and session.key == current.key,
+        )
+        for session in sessions
+    )
+
+
+def history_lines(
+    trail: Iterable[Recorded], profile: Callable[[str], str] = lambda _: ""
+) -> tuple[HistoryLine, ...]:
+    """Events, ready to be told; `profile(account id)` is the address of a person's profile, or empty."""
+    return tuple(_history_line(recorded, profile) for recorded in trail)
+
+
+def _history_line(recorded: Recorded, profile: Callable[[str], str]) -> HistoryLine:
+    event = recorded.event
+    whose = event.details.get("account", "") if event.account_id == ORG else event.account_id
+    return HistoryLine(
+        at=event.at,
+        kind=event.kind,
+        actor=None if event.actor == SYSTEM else event.actor.subject,
+        person=event.subject or None,
+        person_href=(profile(whose) or None) if whose else None,
+        where=event.actor.address or None,
+        facts={name: value for name, value in event.details.items() if name != "account"},
+    )

@@ -1,0 +1,206 @@
+"""The setup wizard: choose, scan and confirm, save the codes, go on. What may come next stands in `core.enrollment`."""
+
+from markupsafe import Markup
+
+from mfa_gate.core.enrollment import State, next_state
+from mfa_gate.core.messages import GateResponse, printable
+from mfa_gate.core.policy import standing
+from mfa_gate.core.throttle import Waiting, throttle
+from mfa_gate.core.transitions import Paused, Rejected
+from mfa_gate.factors import recovery, totp
+from mfa_gate.flows.results import Enrolled, NeedsVerification, NotAllowed, Started, Unconfirmed
+from mfa_gate.web import answers
+from mfa_gate.web.callers import Caller
+from mfa_gate.web.forms import Form
+from mfa_gate.web.notices import tell
+from mfa_gate.web.protect import shows, takes
+from mfa_gate.web.proving import paused, retry_after
+from mfa_gate.web.verify_pages import bound
+from mfa_gate.web.views import (
+    CodeProblem,
+    Confirm,
+    Pause,
+    SetupChoose,
+    SetupCodes,
+    SetupDone,
+    SetupScan,
+    SetupWay,
+)
+
+CONFIRM_REPLACING = Confirm(act="replace_way", action="account/replace")
+
+
+def begin(caller: Caller, setup_code: str) -> GateResponse:
+    """Start an enrollment in this browser, and lead to the page that shows its key."""
+    call = caller.call
+    begun = call.services.self_service.start_enrollment(
+        caller.visitor, caller.pending.id, setup_code, call.now
+    )
+    match begun:
+        case Started():
+            return caller.enrolling(begun.challenge).go("setup")
+        case NotAllowed(reason="setup_code_required"):
+            return caller.show(_choose(caller, "missing"), status=422)
+        case NotAllowed():
+            return call.say("not_allowed")
+        case Paused(until=until):
+            view = _choose(caller, pause=paused(until))
+            return caller.show(view, status=429, headers=retry_after(until, call.now))
+        case Rejected():
+            return caller.show(_choose(caller, "wrong"), status=422)
+        case NeedsVerification():
+            return caller.go("verify")
+
+
+def _show(caller: Caller) -> GateResponse:
+    caller = bound(caller)
+    begun = _begun(caller)
+    if begun is not None:
+        return caller.show(_scan(begun))
+    caller = caller.enrolling(None)
+    if not caller.visitor.account.has_factor:
+        return caller.show(_choose(caller))
+    return caller.leave() if caller.pending.next else caller.go("account")
+
+
+def _take_choice(caller: Caller, form: Form) -> GateResponse:
+    if next_state(_state(caller), "start") != "scan":
+        return caller.go("setup")
+    return (
+        begin(caller, form.get("setup_code")) if form.get("how") == "totp" else caller.call.say("bad_request")
+    )
+
+
+def _confirm(caller: Caller, form: Form) -> GateResponse:
+    call, code = caller.call, form.get("code")
+    begun = _begun(caller)
+    if begun is not None and not code.strip():
+        return caller.show(_scan(begun, "missing"), status=422)
+    result = call.services.self_service.confirm_enrollment(
+        caller.visitor, caller.pending.id, caller.pending.enrollment or "", code, "", call.now
+    )
+    match result:
+        case Enrolled(replaced=True, opened=opened):
+            return tell(caller.with_session(opened), "account", "way_replaced")
+        case Enrolled(codes=codes, opened=opened):
+            return caller.with_session(opened).show(SetupCodes(codes=codes))
+        case Unconfirmed(tries_left=left) if left and begun is not None:
+            return caller.show(_scan(begun, "wrong"), status=422)
+        case _:
+            return _afresh(caller)
+
+
+def _afresh(caller: Caller) -> GateResponse:
+    """The secret is void: another, where nothing but a click would be asked for it."""
+    call = caller.call
+    begun = call.services.self_service.start_enrollment(caller.visitor, caller.pending.id, "", call.now)
+    match begun:
+        case Started():
+            return caller.enrolling(begun.challenge).show(_scan(begun, fresh=True), status=422)
+        case NeedsVerification() if caller.visitor.session is not None:
+            return caller.enrolling(None).show(CONFIRM_REPLACING)
+        case _:
+            return caller.enrolling(None).go("setup")
+
+
+def _go_back(caller: Caller, _: Form) -> GateResponse:
+    caller = caller.enrolling(None)
+    return (
+        tell(caller, "account", "setup_cancelled")
+        if caller.visitor.account.has_factor
+        else caller.go("setup")
+    )
+
+
+def _do_later(caller: Caller, _: Form) -> GateResponse:
+    return caller.go("setup") if _is_required(caller) else caller.enrolling(None).leave()
+
+
+def _take_saved(caller: Caller, _: Form) -> GateResponse:
+    return _done(caller) if next_state(_state(caller), "saved") == "done" else caller.go("setup")
+
+
+def _download(caller: Caller, form: Form) -> GateResponse:
+    """What the page shows, as a file. The codes are not kept anywhere, so the page sends them back.
+
+    Security: nothing but codes comes back, so this is no way to make the portal's origin serve somebody's text.
+    """
+    codes = form.get("codes").split()
+    if not 0 < len(codes) <= recovery.CODES or any(recovery.normalize(code) != code for code in codes):
+        return caller.call.say("bad_request")
+    disposition = ("content-disposition", 'attachment; filename="recovery-codes.txt"')
+    return answers.text("".join(f"{code}\n" for code in codes), headers=(disposition,))
+
+
+def _done(caller: Caller) -> GateResponse:
+    place = caller.pending.next.partition("?")[0]
+    view = SetupDone(continue_url=caller.leads_to, continue_text=printable(place, 60) or None)
+    return caller.leading_to("").enrolling(None).show(view)
+
+
+def _begun(caller: Caller) -> Started | None:
+    """The enrollment that this browser is on, while it can be confirmed."""
+    call = caller.call
+    shown = call.services.self_service.shown_enrollment(
+        caller.visitor, caller.pending.id, caller.pending.enrollment or "", call.now
+    )
+    return shown if isinstance(shown, Started) else None
+
+
+def _state(caller: Caller) -> State:
+    if _begun(caller) is not None:
+        return "scan"
+    return "codes" if caller.visitor.account.has_factor else "choose"
+
+
+def _choose(caller: Caller, problem: CodeProblem | None = None, *, pause: Pause | None = None) -> SetupChoose:
+    account, now = caller.visitor.account, caller.call.now
+    state = throttle(account.setup_code.strikes, now) if account.setup_code else None
+    return SetupChoose(
+        ways=(SetupWay(kind="totp"),),
+        required=_is_required(caller),
+        may_wait=not _is_required(caller),
+        asks_setup_code=caller.call.services.self_service.asks_setup_code(account),
+        setup_code_problem=problem,
+        pause=pause or (paused(state.until) if isinstance(state, Waiting) else None),
+    )
+
+
+def _scan(begun: Started, problem: CodeProblem | None = None, *, fresh: bool = False) -> SetupScan:
+    return SetupScan(
+        qr_svg=Markup(totp.qr_svg(begun.uri)),  # noqa: S704 -- squares of our own, with none of the person's text
+        key_groups=totp.groups_of_four(begun.secret),
+        otpauth_uri=begun.uri,
+        problem=problem,
+        fresh_secret=fresh,
+        may_go_back=True,
+    )
+
+
+def _is_required(caller: Caller) -> bool:
+    return standing(caller.visitor.account, caller.visitor.policy, caller.call.now).required
+
+
+def _unverified(caller: Caller) -> GateResponse | None:
+    """Whoever has two-step, and has not confirmed, gets nothing of the wizard."""
+    stands_outside = caller.visitor.account.has_factor and caller.visitor.session is None
+    return bound(caller).go("verify") if stands_outside else None
+
+
+def _not_enrolled(caller: Caller) -> GateResponse | None:
+    return _unverified(caller) or (None if caller.visitor.account.has_factor else caller.go("setup"))
+
+
+def _enrolled_meanwhile(caller: Caller) -> GateResponse | None:
+    """The page with the codes was loaded again, or another tab was quicker: they are set up."""
+    is_done = caller.visitor.account.has_factor and caller.pending.enrollment is None
+    return _done(caller) if is_done else None
+
+
+show_setup = shows(_show, first=_unverified)
+take_choice = takes(_take_choice, back="setup", first=_unverified, settled=_enrolled_meanwhile)
+take_confirm = takes(_confirm, back="setup", first=_unverified, settled=_enrolled_meanwhile)
+take_back = takes(_go_back, back="setup", first=_unverified)
+take_later = takes(_do_later, back="setup", first=_unverified)
+take_saved = takes(_take_saved, back="account", first=_not_enrolled)
+take_download = takes(_download, back="account", first=_not_enrolled)

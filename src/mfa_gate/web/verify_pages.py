@@ -1,0 +1,126 @@
+"""The page that asks for a code, at sign-in and where a page wants a fresh one, and where it leads afterwards."""
+
+from typing import get_args
+
+from mfa_gate.core.assurance import powers
+from mfa_gate.core.messages import GateResponse, printable
+from mfa_gate.core.policy import PathRule, usable_factors
+from mfa_gate.core.transitions import Paused
+from mfa_gate.flows.results import Verified
+from mfa_gate.web.callers import Caller
+from mfa_gate.web.forms import Form
+from mfa_gate.web.pending import request_for, way_back
+from mfa_gate.web.protect import shows, takes
+from mfa_gate.web.proving import pause_of, paused, retry_after
+from mfa_gate.web.views import CodeMethod, CodeProblem, Pause, RecoveryCodeUsed, Verify
+
+FEW_CODES = 3
+LONGEST_AGE = 24 * 3600
+
+
+def bound(caller: Caller) -> Caller:
+    """The caller on the way to the address's `next`, if it has one that may be gone to."""
+    call = caller.call
+    target = call.query.get("next")
+    if target is None:
+        return caller
+    places, rule = call.services.places, call.services.checker.rule
+    return caller.leading_to(
+        way_back(target, call.request, public_url=places.public_url, mount=places.mount, rule=rule)
+    )
+
+
+def _show(caller: Caller) -> GateResponse:
+    caller = bound(caller)
+    if caller.visitor.session is not None and not _must_step_up(caller):
+        return caller.leave()
+    wanted = caller.call.query.get("factor")
+    return caller.show(_view(caller, next((each for each in get_args(CodeMethod) if each == wanted), None)))
+
+
+def _verify(caller: Caller, form: Form) -> GateResponse:
+    method = next((each for each in get_args(CodeMethod) if each == form.get("factor")), None)
+    if method is None:
+        return caller.call.say("bad_request")
+    if not form.get("code").strip():
+        return caller.show(_view(caller, method, "missing"), status=422)
+    now = caller.call.now
+    match caller.call.services.self_service.verify(caller.visitor, method, form.get("code"), now):
+        case Verified(opened=opened, recovery_left=left):
+            verified = caller.with_session(opened)
+            if method == "recovery_code" and left <= FEW_CODES:
+                return verified.show(RecoveryCodeUsed(left=left, continue_url=verified.leads_to))
+            return verified.leave()
+        case Paused(until=until):
+            closed = pause_of(caller.visitor, method, now) or paused(until)
+            return caller.show(
+                _view(caller, method, pause=closed), status=429, headers=retry_after(until, now)
+            )
+        case _:
+            return caller.show(_view(caller, method, "wrong"), status=422)
+
+
+def _view(
+    caller: Caller,
+    method: CodeMethod | None,
+    problem: CodeProblem | None = None,
+    *,
+    pause: Pause | None = None,
+) -> Verify:
+    visitor = caller.visitor
+    again = visitor.session is not None
+    usable = tuple(
+        kind
+        for kind in usable_factors(visitor.account, visitor.policy)
+        if not again or "step_up" in powers(kind)
+    ) or ("totp",)
+    shown = method if method in usable else usable[0]
+    return Verify(
+        method=shown,
+        other_methods=tuple(kind for kind in usable if kind != shown),
+        step_up=again,
+        step_up_for=_step_up_for(caller) if again else None,
+        problem=problem,
+        pause=pause or pause_of(visitor, shown, caller.call.now),
+    )
+
+
+def _rule_ahead(caller: Caller) -> PathRule | None:
+    if not caller.pending.next:
+        return None
+    there = request_for(caller.pending.next, caller.call.request.root_path)
+    return caller.call.services.checker.rule(there)
+
+
+def _step_up_for(caller: Caller) -> str | None:
+    rule = _rule_ahead(caller)
+    if rule is None or rule.kind != "step_up":
+        return None
+    return printable(request_for(caller.pending.next, caller.call.request.root_path).path, 60)
+
+
+def _must_step_up(caller: Caller) -> bool:
+    """Whether a verified person still has to confirm: the page ahead wants it, or the door that sent them here did."""
+    rule = _rule_ahead(caller)
+    ages = [rule.max_age or LONGEST_AGE] if rule is not None and rule.kind == "step_up" else []
+    asked = caller.call.query.get("max_age", "")
+    # It can be typed by anybody, and then asks for a code that nobody wanted.
+    if asked.isascii() and asked.isdigit() and 0 < len(asked) <= 5:
+        ages.append(int(asked))
+    return any(not caller.visitor.may("step_up", caller.call.now, age) for age in ages)
+
+
+def _nothing_to_confirm(caller: Caller) -> GateResponse | None:
+    """Who has no two-step is led to set it up where it is asked of them, and else has nothing to do here."""
+    if caller.visitor.account.has_factor:
+        return None
+    caller = bound(caller)
+    return caller.go("setup") if caller.visitor.policy.require_two_step else caller.leave()
+
+
+def _verified_meanwhile(caller: Caller) -> GateResponse | None:
+    return caller.leave() if caller.visitor.session is not None and not _must_step_up(caller) else None
+
+
+show_verify = shows(_show, first=_nothing_to_confirm)
+take_verify = takes(_verify, back="verify", first=_nothing_to_confirm, settled=_verified_meanwhile)
