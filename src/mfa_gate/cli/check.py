@@ -1,0 +1,120 @@
+"""`check`: whether this gate can do its work, each thing that is wrong in a sentence; it changes nothing."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from mfa_gate.cli.invocation import Invocation, json_option, pass_invocation, settings_option
+from mfa_gate.cli.output import moment, plural, say_json, say_table
+from mfa_gate.core.errors import KeysError, SettingsError, StoreUnavailable
+from mfa_gate.keys import KeyRing
+from mfa_gate.settings import Problem, Settings, problems
+from mfa_gate.settings.problems import Edge
+from mfa_gate.wiring import open_store
+
+MADE_AFTER: Final = 1_767_225_600
+"""1 January 2026: no clock that is right shows an earlier time to this program."""
+CLOCK_SKEW_SECONDS: Final = 60
+
+
+@click.command()
+@click.option(
+    "--edge",
+    type=click.Choice(("asgi", "wsgi")),
+    help="The middleware that carries the gate: then also sources that it cannot serve are found.",
+)
+@json_option
+@settings_option
+@pass_invocation
+def check(invocation: Invocation, edge: Edge | None, *, as_json: bool) -> None:
+    """Say what is wrong with settings, keys, store and clock.
+
+    Ends with 1 if there is an error; warnings are what somebody should know.
+    """
+    found = sorted(_all(invocation, edge), key=lambda problem: problem.severity)
+    errors = sum(problem.severity == "error" for problem in found)
+    if as_json:
+        path = str(invocation.settings_path.absolute())
+        say_json({"ok": not errors, "settings": path, "problems": found})
+    else:
+        _say(found, errors)
+    if errors:
+        raise SystemExit(1)
+
+
+def _say(found: list[Problem], errors: int) -> None:
+    if found:
+        rows = [(each.severity, each.setting, each.text) for each in found]
+        say_table(("SEVERITY", "WHERE", "WHAT"), [rows], empty="")
+        click.echo()
+    warnings = plural(len(found) - errors, "warning")
+    if errors:
+        click.echo(f"{plural(errors, 'error')}, {warnings}.")
+    else:
+        click.echo(f"Settings, keys, store and clock are in order; {warnings}.")
+
+
+def _all(invocation: Invocation, edge: Edge | None) -> Iterator[Problem]:
+    yield from _clock_problems(invocation.now)
+    try:
+        settings = Settings.from_toml(invocation.settings_path)
+    except SettingsError as error:
+        yield _error("settings", str(error))
+        try:
+            # If it is only the portal's secret that is missing here, there is more to look at.
+            settings = invocation.settings()
+        except SettingsError:
+            return
+    yield from problems(settings, edge=edge)
+    try:
+        keys = KeyRing.find(settings.keys.file, os.environ)
+    except KeysError as error:
+        yield _error("keys", str(error))
+        return
+    yield from _store_problems(invocation, settings, keys)
+
+
+def _clock_problems(now: int) -> Iterator[Problem]:
+    if now < MADE_AFTER:
+        yield _error("clock", f"it says {moment(now)} UTC. Set it: codes of authenticator apps depend on it.")
+
+
+def _store_problems(invocation: Invocation, settings: Settings, keys: KeyRing) -> Iterator[Problem]:
+    path = settings.store.path
+    try:
+        store = open_store(settings, keys, invocation.sources)
+        try:
+            policy = store.policy()
+            newest = store.events(account_id=None, kind=None, before=None, limit=1)
+        finally:
+            store.close()
+    except StoreUnavailable as error:
+        yield _error("store", str(error))
+        return
+    last = max([policy.changed_at, *(recorded.event.at for recorded in newest)])
+    if last > invocation.now + CLOCK_SKEW_SECONDS:
+        yield _error(
+            "clock",
+            f"it says {moment(invocation.now)} UTC, but something was recorded at {moment(last)}. Set it: "
+            "codes of authenticator apps depend on it, and sessions end early.",
+        )
+    if _is_open_to_others(path):
+        yield _warning("store", f'others can read "{path}". Run `chmod 600 {path}`.')
+    if policy.require_two_step and settings.mode == "observe":
+        yield _warning("mode", "the policy requires two-step, and nobody is held to it.")
+
+
+def _is_open_to_others(path: Path) -> bool:
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def _error(where: str, text: str) -> Problem:
+    return Problem(severity="error", setting=where, text=text)
+
+
+def _warning(where: str, text: str) -> Problem:
+    return Problem(severity="warning", setting=where, text=text)

@@ -1,0 +1,78 @@
+"""Makes what a gate needs before its first start: folders, keys and the store. It overwrites nothing."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mfa_gate.core.errors import SettingsError, StoreUnavailable
+from mfa_gate.core.events import Actor
+from mfa_gate.keys import VARIABLE, KeyRing
+from mfa_gate.settings import Settings
+from mfa_gate.wiring import Sources
+
+if TYPE_CHECKING:
+    from mfa_gate.ports import Store
+
+
+def found(settings: Settings, sources: Sources, os_user: str) -> tuple[KeyRing, "Store"]:
+    """Make the store, and the keys unless they are there; both or neither.
+
+    Raises `StoreUnavailable` if there is a store, and `KeysError`.
+    """
+    if settings.store.path.exists():
+        raise StoreUnavailable(
+            f"The store {settings.store.path} is there already and is not overwritten. "
+            "To forget everybody and begin anew, move it away."
+        )
+    for path in (settings.store.path, settings.keys.file, settings.anchor.path):
+        if path is not None:
+            make_folder(path.parent)
+    if settings.mail.dir is not None:
+        make_folder(settings.mail.dir)
+    file = settings.keys.file
+    made = None
+    if file is not None and not file.exists() and not os.environ.get(VARIABLE):
+        KeyRing.generate(sources.random).write(file)
+        made = file
+    try:
+        keys = KeyRing.find(file, os.environ)
+        return keys, _create_store(settings, keys, sources, os_user)
+    except BaseException:
+        if made is not None:
+            made.unlink(missing_ok=True)
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, for their owner alone. Raises `SettingsError`."""
+    try:
+        for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f'folder "{folder}" cannot be made: {error.strerror}. Name another.') from None
+
+
+def write_new(file: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a file that is not there yet. Raises `SettingsError`."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise SettingsError(f'"{file}" is there already and is not overwritten.') from None
+    except OSError as error:
+        raise SettingsError(f'"{file}" cannot be written: {error.strerror}.') from None
+
+
+def _create_store(settings: Settings, keys: KeyRing, sources: Sources, os_user: str) -> "Store":
+    from mfa_gate.stores.sealing import Sealer
+    from mfa_gate.stores.sqlite import SqliteStore
+
+    return SqliteStore.create(
+        settings.store.path,
+        sealer=Sealer({key.id: key.secret for key in keys.seal}, keys.seal[-1].id, sources.random),
+        audit_key=keys.audit[-1].secret,
+        store_id=sources.random(16).hex(),
+        now=int(sources.clock()),
+        actor=Actor(subject=os_user, surface="shell"),
+    )

@@ -1,0 +1,229 @@
+"""`users`: who has two-step and who does not, one person's record, and a reset from the server's own shell."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from mfa_gate.cli.invocation import (
+    Invocation,
+    Opened,
+    json_option,
+    os_user,
+    pass_invocation,
+    realm_in,
+    realm_option,
+    settings_option,
+    subject_in,
+)
+from mfa_gate.cli.output import moment, say_facts, say_json, say_list, say_table
+from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
+from mfa_gate.core.accounts import Account, account_id
+from mfa_gate.core.policy import Status
+from mfa_gate.core.throttle import FOREVER
+
+if TYPE_CHECKING:
+    from mfa_gate.flows.reporting import Profile
+    from mfa_gate.ports import Row
+
+PAGE = 200
+
+
+@click.group()
+def users() -> None:
+    """Who has two-step, and who does not."""
+
+
+@users.command("list")
+@click.option("--status", type=click.Choice(get_args(Status)), help="Only people with this status.")
+@click.option("--q", "prefix", default="", help="Only those whose name, e-mail or account name begins so.")
+@json_option
+@settings_option
+@pass_invocation
+def list_(invocation: Invocation, status: Status | None, prefix: str, *, as_json: bool) -> None:
+    """List everybody whom the gate has seen."""
+    with invocation.opened() as gate:
+        pages = _pages(gate, status, prefix)
+        if as_json:
+            say_list(_row_as_json(row) for page in pages for row in page)
+            return
+        say_table(
+            ("USER", "NAME", "E-MAIL", "REALM", "STATUS", "FACTORS", "LAST VERIFIED"),
+            ([_row(row) for row in page] for page in pages),
+            empty="Nobody." if status or prefix else "The gate has seen nobody yet.",
+        )
+
+
+@users.command()
+@click.argument("user")
+@realm_option
+@json_option
+@settings_option
+@pass_invocation
+def show(invocation: Invocation, user: str, realm: str | None, *, as_json: bool) -> None:
+    """Show one person: status, factors, sessions, history."""
+    from mfa_gate.flows.results import NotFound
+
+    with invocation.opened() as gate:
+        named = realm_in(gate.settings, realm)
+        profile = gate.reporting.profile(account_id(named, subject_in(user)), gate.now)
+        if isinstance(profile, NotFound):
+            raise _unknown(user, named)
+        role = gate.settings.is_admin(profile.account) or ""
+    if as_json:
+        say_json(_profile_as_json(profile, role))
+    else:
+        _say_profile(profile, role)
+
+
+@users.command()
+@click.argument("user")
+@click.option("--reason", required=True, help="Why; it stands in the audit trail.")
+@realm_option
+@json_option
+@settings_option
+@pass_invocation
+def reset(invocation: Invocation, user: str, reason: str, realm: str | None, *, as_json: bool) -> None:
+    """Remove somebody's factors, recovery codes and sessions; they set up two-step anew."""
+    from mfa_gate.flows.results import NotAllowed, NotFound, ReasonMissing, WasReset
+
+    with invocation.opened() as gate:
+        named = realm_in(gate.settings, realm)
+        answer = gate.administration.reset_from_shell(
+            os_user(), account_id(named, subject_in(user)), reason, gate.now
+        )
+    match answer:
+        case WasReset(account=account):
+            if as_json:
+                say_json(
+                    {
+                        "id": account.id,
+                        "user": account.subject,
+                        "realm": account.realm,
+                        "reset_at": account.reset_at,
+                    }
+                )
+            else:
+                click.echo(f"Two-step of {account.subject} is reset, and all their sessions are ended.")
+        case NotFound():
+            raise _unknown(user, named)
+        case NotAllowed():
+            raise click.ClickException(f'"{user}" has no two-step: there is nothing to reset.')
+        case ReasonMissing():
+            raise click.UsageError("--reason wants 3 to 500 characters.")
+
+
+def _unknown(user: str, realm: str) -> click.ClickException:
+    return click.ClickException(f'The gate has never seen "{user}" (realm {realm}).')
+
+
+def _pages(gate: Opened, status: Status | None, prefix: str) -> "Iterator[tuple[Row, ...]]":
+    after: str | None = None
+    while True:
+        page = gate.reporting.people(status=status, prefix=prefix, after=after, limit=PAGE, now=gate.now)
+        yield page.rows
+        after = page.next
+        if after is None:
+            return
+
+
+def _factors(account: Account) -> list[str]:
+    codes = account.recovery
+    return [*("totp" for _ in account.totps), *(["recovery_code"] if codes and codes.hashes else [])]
+
+
+def _row(row: "Row") -> tuple[str, ...]:
+    account = row.account
+    return (
+        account.subject,
+        account.name,
+        account.email,
+        account.realm,
+        row.status,
+        ", ".join(_factors(account)),
+        moment(account.last_verified_at),
+    )
+
+
+def _row_as_json(row: "Row") -> dict[str, object]:
+    account = row.account
+    return {
+        "id": account.id,
+        "user": account.subject,
+        "realm": account.realm,
+        "name": account.name,
+        "email": account.email,
+        "groups": account.groups,
+        "status": row.status,
+        "factors": _factors(account),
+        "last_verified_at": account.last_verified_at or None,
+    }
+
+
+def _profile_as_json(profile: "Profile", role: str) -> dict[str, object]:
+    """Security: field by field, since an account also holds secrets and hashes."""
+    account, codes = profile.account, profile.account.recovery
+    return {
+        "id": account.id,
+        "user": account.subject,
+        "realm": account.realm,
+        "name": account.name,
+        "email": account.email,
+        "groups": account.groups,
+        "role": role or None,
+        "status": profile.standing.status,
+        "required": profile.standing.required,
+        "because": profile.standing.because,
+        "paused_until": _paused_until(account),
+        "first_seen_at": account.first_seen_at or None,
+        "two_step_since": account.two_step_since or None,
+        "last_verified_at": account.last_verified_at or None,
+        "apps": [
+            {"name": each.name, "added_at": each.added_at, "last_used_at": each.last_used_at or None}
+            for each in account.totps
+        ],
+        "recovery_codes_left": len(codes.hashes) if codes else 0,
+        "sessions": [
+            {
+                "factor": session.factor,
+                "verified_at": session.verified_at,
+                "expires_at": session.expires_at,
+                "client": session.client,
+                "address": session.address,
+                "user_agent": session.user_agent,
+            }
+            for session in profile.sessions
+        ],
+        "history": [event_as_json(recorded) for recorded in profile.history],
+    }
+
+
+def _say_profile(profile: "Profile", role: str) -> None:
+    account = profile.account
+    required = "required" if profile.standing.required else "not required"
+    until = _paused_until(account)
+    facts = [
+        ("user", account.subject),
+        ("realm", account.realm),
+        ("name", account.name),
+        ("e-mail", account.email),
+        ("groups", ", ".join(account.groups)),
+        ("role", role.replace("_", " ")),
+        ("status", f"{profile.standing.status} ({required})"),
+        ("paused until", until if isinstance(until, str) else f"{moment(until)} UTC" if until else ""),
+        ("factors", ", ".join(_factors(account))),
+        ("codes left", str(len(account.recovery.hashes)) if account.recovery else ""),
+        ("first seen", moment(account.first_seen_at)),
+        ("two-step since", moment(account.two_step_since)),
+        ("last verified", moment(account.last_verified_at)),
+        ("sessions", str(len(profile.sessions))),
+    ]
+    say_facts((name, value) for name, value in facts if value)
+    click.echo()
+    say_table(COLUMNS, [[event_row(recorded) for recorded in profile.history]], empty="No events.")
+
+
+def _paused_until(account: Account) -> int | str | None:
+    if not account.opens_at:
+        return None
+    return "reset" if account.opens_at >= FOREVER else account.opens_at
