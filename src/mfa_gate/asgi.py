@@ -5,7 +5,7 @@ request is judged whole, in a thread if the store must be asked, and its body is
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from functools import partial
 
 import anyio
@@ -17,65 +17,101 @@ from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.paths import OddPath, canonical_path
 from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private
-from mfa_gate.door import REQUEST_KEY, AsgiApp, Door, HasDoor, Message, Receive, Scope, Send
+from mfa_gate.door import REQUEST_KEY, AsgiApp, Door, HasParts, Message, Receive, Scope, Send
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.facts import CachedFacts
 from mfa_gate.flows.recall import Recall
-from mfa_gate.watch import LoopWatch
+from mfa_gate.watch import CLOSE_CODE, LoopWatch, Stream
 
-CLOSE_CODE = 4401
-"""WebSocket close code where a second step is asked for: HTTP's 401 in the range for private use."""
 HARMLESS_NAMES = 1_000
-_STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-_ENDS_OF_SOCKETS = frozenset({"websocket.close", "websocket.http.response.body"})
 
 
 class _Payload:
     """What the quick way needs of somebody: the cookies to pass on, and the headers to add."""
 
-    __slots__ = ("added", "cookie")
+    __slots__ = ("added", "at", "cookie")
 
-    def __init__(self, cookie: bytes, added: list[tuple[bytes, bytes]]) -> None:
-        self.cookie = (b"cookie", cookie) if cookie else None
-        self.added = added
+    def __init__(self, headers: list[tuple[bytes, bytes]], *, tell: bool) -> None:
+        self.at = next((index for index, pair in enumerate(headers) if pair[0] == b"cookie"), -1)
+        self.cookie = headers[self.at] if self.at >= 0 else None
+        self.added = [pair for pair in headers if tell and pair[0].startswith(b"remote-")]
+
+    def put_into(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """The same headers with the portal's cookies only. They mostly stand where they stood the last time."""
+        passed = list(headers)
+        at = self.at
+        if self.cookie is None or at >= len(passed) or passed[at][0] != b"cookie":
+            passed = [pair for pair in passed if pair[0] != b"cookie"]
+            if self.cookie is not None:
+                passed.append(self.cookie)
+        else:
+            passed[at] = self.cookie
+        if self.added:
+            passed += self.added
+        return passed
 
 
 class GateMiddleware:
     """Puts the gate around an ASGI application; `app.add_middleware(GateMiddleware, gate=gate)` works too."""
 
-    def __init__(self, app: AsgiApp, gate: HasDoor) -> None:
+    def __init__(self, app: AsgiApp, gate: HasParts) -> None:
         self._app = app
-        self._gate = gate
+        self._parts = gate.parts
         self._way: _Way | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One connection: HTTP and WebSocket are judged, lifespan is passed on, anything else is refused."""
-        kind = scope["type"]
-        if kind == "http":
-            await self._ready().go(scope, receive, send)
-        elif kind == "websocket":
-            await self._ready().go_long(scope, receive, send)
-        elif kind == "lifespan":
-            await self._app(scope, receive, send)
-        else:
-            message = f"The gate serves http and websocket, not {kind!r}."
-            raise RuntimeError(message)
+        """One connection: HTTP and WebSocket are judged, lifespan is passed on, anything else is refused.
 
-    def _ready(self) -> "_Way":
-        door = self._gate.door()
+        What the portal sends is cleaned; a long answer is watched, and cut if its visitor may not go on.
+        """
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._app(scope, receive, send)
+            return
         way = self._way
-        if way is None or way.door is not door:
-            way = self._way = _Way(self._app, door)
-        return way
+        if way is None or way.door is not self._parts.current:
+            way = self._way = _Way(self._parts.door())
+        passage = way.recalled(scope) if kind == "http" else None
+        if passage is None:
+            passage = await way.judged(scope, receive, send)
+            if passage is None:
+                return
+        scope, visit, facts = passage
+        stream = way.watched(visit, facts) if kind == "websocket" else None
+        task = asyncio.current_task()
+
+        def cleaned(message: Message) -> Awaitable[None]:
+            nonlocal stream
+            if stream is not None:
+                stream.notice(message)
+            elif message.get("more_body"):
+                stream = way.watched(visit, facts, task)
+            if "headers" in message:
+                message = way.cleaned(message, visit)
+            return send(message)
+
+        try:
+            await self._app(scope, receive, cleaned)
+        except asyncio.CancelledError:
+            if stream is None or not stream.was_cut:
+                raise
+            await stream.say_goodbye(send)
+        finally:
+            if stream is not None:
+                stream.forget()
+
+
+Passage = tuple[Scope, Visit, CachedFacts | None]
+"""What goes on to the portal, and what a long answer is judged by again."""
 
 
 class _Way:
     """The middleware's parts in one process."""
 
-    def __init__(self, app: AsgiApp, door: Door) -> None:
-        self._app = app
+    def __init__(self, door: Door) -> None:
         self.door = door
-        self._recall: Recall[_Payload] = Recall(door.clock, door.monotonic)
+        self._recall: Recall[_Payload] = Recall(door.clock)
+        self._monotonic = door.monotonic
         self._query_matters = door.query_matters
         self._keyed = frozenset(name.encode() for name in door.forwarding.source_headers)
         self._limiter = anyio.CapacityLimiter(door.threads)
@@ -83,134 +119,93 @@ class _Way:
         self._asked = _Harmless(door.forwarding.is_special)
         self._answered = _Harmless(lambda name: name.lower() in LOOKED_AT)
 
-    async def go(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The quick way where it is open, else the long one."""
-        known = self._credentials(scope)
-        if known is not None:
-            place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
-            passing = self._recall.passes(known[0], place)
-            if passing is not None:
-                scope = dict(scope)
-                scope["headers"] = _with_cookie(scope["headers"], known[1], passing.payload)
-                scope["mfa_gate"] = passing.told.copy()
-                await self._pass(scope, receive, send, passing.visit, passing.facts)
-                return
-        await self.go_long(scope, receive, send)
+    def recalled(self, scope: Scope) -> Passage | None:
+        """The quick way: somebody who was here a moment ago, with nothing unusual.
 
-    def _credentials(self, scope: Scope) -> tuple[tuple[object, ...], int] | None:
-        """Everything that says who asks, raw, and where the cookies stand.
-
-        None where a header is there that deserves a longer look: any name that was not judged harmless before.
+        One loop over the headers and two look-ups: nearly all that a verified request costs.
         """
-        if self._query_matters and scope.get("query_string"):
-            return None
+        headers = scope["headers"]
         harmless = self._asked.names
         cookie = host = None
-        keyed: list[object] = []
-        at = 0
-        for index, (name, value) in enumerate(scope["headers"]):
+        for name, value in headers:
             if name in harmless:
                 continue
             if name == b"cookie" and cookie is None:
-                cookie, at = value, index
+                cookie = value
             elif name == b"host" and host is None:
                 host = value
-            elif name in self._keyed:
-                keyed.append((name, value))
-            elif not self._asked.learn(name):
+            elif name not in self._keyed and not self._asked.learn(name):
                 return None
-        if cookie is None or host is None:
+        passings = self._recall.visitors.get((cookie, host, self._keyed and self._keyed_by(scope)))
+        if passings is None or (self._query_matters and scope.get("query_string")):
             return None
-        if self._keyed:
-            return (cookie, host, _peer(scope), *keyed), at
-        return (cookie, host), at
+        place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
+        passing = passings.get(id(self._recall.places.get(place)))
+        if passing is None or passing.facts.good_until <= self._monotonic():
+            return None
+        passed = {**scope, "headers": passing.payload.put_into(headers), "mfa_gate": passing.told.copy()}
+        return passed, passing.visit, passing.facts
 
-    async def go_long(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _remember(self, scope: Scope, verdict: Verdict, told: dict[str, object], payload: _Payload) -> None:
+        if self._query_matters and scope.get("query_string"):
+            return
+        if any(name not in self._asked.names and not self._known(name) for name, _ in scope["headers"]):
+            return
+        names = [name for name, _ in scope["headers"]]
+        if names.count(b"cookie") != 1 or names.count(b"host") != 1:
+            return
+        sent = dict(scope["headers"])
+        credentials = (sent[b"cookie"], sent[b"host"], self._keyed and self._keyed_by(scope))
+        place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
+        self._recall.remember(credentials, place, verdict, told, payload)
+
+    def _known(self, name: bytes) -> bool:
+        return name in {b"cookie", b"host"} or name in self._keyed or self._asked.learn(name)
+
+    def _keyed_by(self, scope: Scope) -> Hashable:
+        """What attributes beside the cookies: the peer, and the headers of an identity source."""
+        return _peer(scope), *(pair for pair in scope["headers"] if pair[0] in self._keyed)
+
+    async def judged(self, scope: Scope, receive: Receive, send: Send) -> Passage | None:
+        """The long way: the whole request is judged. None if the gate itself has answered it."""
         door = self.door
         request = self._read(scope)
+        response: GateResponse | None
         if isinstance(request, OddPath):
-            await _answer(scope, send, odd_path(request))
-            return
-        if request.method.upper() in NEVER_SERVED:
-            await _answer(scope, send, method_refused())
-            return
-        if door.is_ours(request.path):
-            if scope["type"] == "websocket":
-                await _answer(scope, send, method_refused())
-                return
-            await door.pages()({**scope, REQUEST_KEY: request}, receive, send)
-            return
-        verdict = door.checker.check_cached(request)
-        if verdict is None:
-            verdict = await anyio.to_thread.run_sync(door.checker.check, request, limiter=self._limiter)
-        response = door.answer(verdict, request)
-        if response is not None:
-            await _answer(scope, send, response)
-            return
-        await self._forward(scope, receive, send, request, verdict)
+            response = odd_path(request)
+        elif request.method.upper() in NEVER_SERVED:
+            response = method_refused()
+        elif door.is_ours(request.path):
+            if scope["type"] == "http":
+                await door.pages()({**scope, REQUEST_KEY: request}, receive, send)
+                return None
+            response = method_refused()
+        else:
+            verdict = door.checker.check_cached(request)
+            if verdict is None:
+                verdict = await anyio.to_thread.run_sync(door.checker.check, request, limiter=self._limiter)
+            response = door.answer(verdict, request)
+            if response is None:
+                return self._passage(scope, request, verdict)
+        await _answer(scope, send, response)
+        return None
 
-    async def _forward(
-        self, scope: Scope, receive: Receive, send: Send, request: GateRequest, verdict: Verdict
-    ) -> None:
-        forwarding, identity = self.door.forwarding, verdict.visit.identity
+    def _passage(self, scope: Scope, request: GateRequest, verdict: Verdict) -> Passage:
+        forwarding = self.door.forwarding
         stranger = isinstance(verdict.decision, AllowStranger)
         headers = [
             (name.encode("latin-1"), value.encode("latin-1"))
-            for name, value in forwarding.headers(request, identity, stranger=stranger)
+            for name, value in forwarding.headers(request, verdict.visit.identity, stranger=stranger)
         ]
-        judged = dict(scope)
-        judged["headers"] = headers
         told = self.door.told(verdict)
-        judged["mfa_gate"] = told
+        passed = {**scope, "headers": headers, "mfa_gate": told}
         if stranger:
-            judged["query_string"] = forwarding.query(request.query).encode("latin-1")
+            passed["query_string"] = forwarding.query(request.query).encode("latin-1")
         elif told is not None and scope["type"] == "http":
-            known = self._credentials(scope)
-            if known is not None:
-                cookie = next((value for name, value in headers if name == b"cookie"), b"")
-                added = [pair for pair in headers if forwarding.tell and pair[0].startswith(b"remote-")]
-                place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
-                self._recall.remember(known[0], place, verdict, dict(told), _Payload(cookie, added))
-        await self._pass(judged, receive, send, verdict.visit, verdict.cached)
+            self._remember(scope, verdict, dict(told), _Payload(headers, tell=forwarding.tell))
+        return passed, verdict.visit, verdict.cached
 
-    async def _pass(
-        self, scope: Scope, receive: Receive, send: Send, visit: Visit, facts: CachedFacts | None
-    ) -> None:
-        """Run the portal. What it sends is cleaned; a long answer is watched, and cut if its visitor may not go on."""
-        stream: _Stream | None = None
-        task = asyncio.current_task()
-        gated = visit.rule.kind != "public"
-
-        def cleaned(message: Message) -> Awaitable[None]:
-            nonlocal stream
-            kind = message["type"]
-            if stream is not None and stream.was_cut:
-                raise _Cut
-            if kind in _STARTS:
-                message = self._clean(message, gated=gated)
-            elif stream is None:
-                if message.get("more_body"):
-                    stream = self._watched(_Stream(self, task, visit, facts))
-            elif kind in _ENDS_OF_SOCKETS:
-                stream.closed = True
-            return send(message)
-
-        if scope["type"] == "websocket":
-            stream = self._watched(_Stream(self, task, visit, facts))
-        try:
-            await self._app(scope, receive, cleaned)
-        except asyncio.CancelledError:
-            if stream is None or not stream.was_cut or task is None:
-                raise
-            task.uncancel()
-        finally:
-            if stream is not None:
-                self.watch().remove(stream)
-        # An HTTP answer that was cut has no end, so that the server closes the connection.
-        if stream is not None and stream.was_cut and scope["type"] == "websocket" and not stream.closed:
-            await send({"type": "websocket.close", "code": CLOSE_CODE, "reason": "two_step_code_required"})
-
-    def _clean(self, message: Message, *, gated: bool) -> Message:
+    def cleaned(self, message: Message, visit: Visit) -> Message:
         """The portal's answer without cookies of our name, and kept out of shared caches on gated paths."""
         headers = message.get("headers") or ()
         harmless = self._answered.names
@@ -225,21 +220,26 @@ class _Way:
             for name, value in text
             if name != "set-cookie" or not sets_cookie_of(value, self.door.forwarding.our_cookies)
         )
-        cleaned = private(kept) if gated else kept
+        cleaned = kept if visit.rule.kind == "public" else private(kept)
         return {**message, "headers": [(n.encode("latin-1"), v.encode("latin-1")) for n, v in cleaned]}
 
-    def _watched(self, stream: "_Stream") -> "_Stream":
-        self.watch().add(stream)
-        return stream
-
-    def watch(self) -> LoopWatch:
-        """The watch of the running loop."""
+    def watched(
+        self, visit: Visit, facts: CachedFacts | None, task: "asyncio.Task[object] | None" = None
+    ) -> "Stream":
+        """Watch a long answer (`task` is None for a socket, which is watched from its first moment)."""
         loop = asyncio.get_running_loop()
         watch = self._watches.get(loop)
         if watch is None:
             self._watches = {each: kept for each, kept in self._watches.items() if not each.is_closed()}
             watch = self._watches[loop] = LoopWatch(partial(anyio.to_thread.run_sync, limiter=self._limiter))
-        return watch
+        stream = Stream(
+            watch,
+            still=partial(self.door.checker.again, visit, facts),
+            task=task or asyncio.current_task(),
+            is_socket=task is None,
+        )
+        watch.add(stream)
+        return stream
 
     def _read(self, scope: Scope) -> GateRequest | OddPath:
         raw_path = scope.get("raw_path")
@@ -268,36 +268,6 @@ class _Way:
         )
 
 
-class _Stream:
-    """A long answer or an open socket, as its watch sees it."""
-
-    __slots__ = ("_facts", "_task", "_visit", "_way", "closed", "was_cut")
-
-    def __init__(
-        self, way: _Way, task: "asyncio.Task[object] | None", visit: Visit, facts: CachedFacts | None
-    ) -> None:
-        self.was_cut = False
-        self.closed = False
-        self._way = way
-        self._task = task
-        self._visit = visit
-        self._facts = facts
-
-    def still(self) -> bool:
-        """Whether the visitor would still pass; may block."""
-        return self._way.door.checker.again(self._visit, self._facts)
-
-    def cut(self) -> None:
-        """End the portal's work on this request; what it sends from now on goes nowhere."""
-        self.was_cut = True
-        if self._task is not None:
-            self._task.cancel()
-
-
-class _Cut(OSError):
-    """The visitor may no longer see what the portal sends."""
-
-
 class _Harmless:
     """Header names that were judged once and need no further look; a name that was never judged is not among them."""
 
@@ -317,17 +287,6 @@ class _Harmless:
 def _peer(scope: Scope) -> str:
     client = scope.get("client")
     return str(client[0]) if client else ""
-
-
-def _with_cookie(headers: list[tuple[bytes, bytes]], at: int, payload: _Payload) -> list[tuple[bytes, bytes]]:
-    passed = list(headers)
-    if payload.cookie is None:
-        del passed[at]
-    else:
-        passed[at] = payload.cookie
-    if payload.added:
-        passed += payload.added
-    return passed
 
 
 async def _answer(scope: Scope, send: Send, response: GateResponse) -> None:

@@ -27,11 +27,22 @@ THREADS = 32
 """Threads in which an ASGI process asks the store; the portal's own are never used up."""
 
 
-class HasDoor(Protocol):
-    """A gate as its doors see it."""
+class Parts(Protocol):
+    """One gate's parts in this process."""
+
+    current: "Door | None"
+    """The parts, once made; None as long as they are not, or the store could not be opened."""
 
     def door(self) -> "Door":
-        """This process's parts."""
+        """Make the parts if need be."""
+
+
+class HasParts(Protocol):
+    """A gate as its doors see it."""
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of, process by process."""
 
 
 @dataclass(frozen=True, kw_only=True)

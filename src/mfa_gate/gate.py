@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Self
 
-from mfa_gate.door import AsgiApp, Door
+from mfa_gate.door import AsgiApp
 from mfa_gate.settings import Settings
 from mfa_gate.wiring import PerProcess, Sources
 
@@ -18,7 +18,7 @@ class Gate:
 
     def __init__(self, settings: Settings, *, sources: Sources | None = None) -> None:
         self.settings = settings
-        self._parts = PerProcess(settings, sources or Sources())
+        self.parts = PerProcess(settings, sources or Sources())
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Self:
@@ -36,7 +36,3 @@ class Gate:
         from mfa_gate.wsgi import GateMiddleware  # noqa: PLC0415
 
         return GateMiddleware(app, self)
-
-    def door(self) -> Door:
-        """This process's parts; for the middlewares."""
-        return self._parts.door()

@@ -1,41 +1,81 @@
 """Long answers and open sockets are judged again every second, and cut when their visitor would no longer pass.
 
-One watch per event loop; it asks the checker and knows neither request nor response.
+One watch per event loop; it knows neither the request nor what the visitor is judged by.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Protocol
 
 INTERVAL_SECONDS = 1.0
+CLOSE_CODE = 4401
+"""WebSocket close code where a second step is asked for: HTTP's 401 in the range for private use."""
+
+_ENDS_OF_SOCKETS = frozenset({"websocket.close", "websocket.http.response.body"})
 
 
-class Watched(Protocol):
-    """One long answer."""
+class Stream:
+    """A long answer or an open socket."""
 
-    def still(self) -> bool:
-        """Whether its visitor would still pass; may block."""
+    def __init__(
+        self,
+        watch: "LoopWatch",
+        *,
+        still: Callable[[], bool],
+        task: "asyncio.Task[object] | None",
+        is_socket: bool,
+    ) -> None:
+        self.was_cut = False
+        self.still = still
+        self._watch = watch
+        self._task = task
+        self._is_socket = is_socket
+        self._closed = False
+
+    def notice(self, message: Mapping[str, object]) -> None:
+        """What the portal sends next; once cut, nothing of it goes out."""
+        if self.was_cut:
+            raise CutOff
+        if message["type"] in _ENDS_OF_SOCKETS:
+            self._closed = True
 
     def cut(self) -> None:
-        """End it now."""
+        """End the portal's work on this request."""
+        self.was_cut = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def forget(self) -> None:
+        """The portal's work has ended."""
+        self._watch.remove(self)
+
+    async def say_goodbye(self, send: Callable[[dict[str, object]], Awaitable[None]]) -> None:
+        """Close a socket with our code. An HTTP answer that was cut has no end, so that the server closes it."""
+        if self._task is not None:
+            self._task.uncancel()
+        if self._is_socket and not self._closed:
+            await send({"type": "websocket.close", "code": CLOSE_CODE, "reason": "two_step_code_required"})
+
+
+class CutOff(OSError):
+    """The visitor may no longer see what the portal sends."""
 
 
 class LoopWatch:
     """For ASGI: one task while there is something to watch."""
 
-    def __init__(self, in_thread: Callable[[Callable[[], list[Watched]]], Awaitable[list[Watched]]]) -> None:
+    def __init__(self, in_thread: Callable[[Callable[[], list[Stream]]], Awaitable[list[Stream]]]) -> None:
         self._in_thread = in_thread
-        self._watched: set[Watched] = set()
+        self._watched: set[Stream] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, watched: Watched) -> None:
+    def add(self, watched: Stream) -> None:
         """Watch until it is removed or cut."""
         self._watched.add(watched)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def remove(self, watched: Watched) -> None:
+    def remove(self, watched: Stream) -> None:
         """It has ended by itself."""
         self._watched.discard(watched)
 
@@ -49,6 +89,6 @@ class LoopWatch:
                     each.cut()
 
 
-def gone(watched: list[Watched]) -> list[Watched]:
+def gone(watched: list[Stream]) -> list[Stream]:
     """Those that would no longer pass."""
     return [each for each in watched if not each.still()]

@@ -71,26 +71,23 @@ class PerProcess:
         self.settings = settings
         self.sources = sources
         self._keys = KeyRing.find(settings.keys.file, os.environ)
-        self._door: Door | None = None
-        self._reopen_at: float | None = None
+        self.current: Door | None = None
+        self._provisional: Door | None = None
+        self._reopen_at = 0.0
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._begin_anew)
 
     def door(self) -> Door:
         """This process's parts; a store that could not be opened is tried again every second."""
-        door = self._door
-        if door is None or (self._reopen_at is not None and self.sources.monotonic() >= self._reopen_at):
-            with self._lock:
-                if self._door is door:
-                    self._door = self._make()
-                door = self._door
-        if door is None:
-            message = "The gate's parts were taken away while they were made."
-            raise StoreUnavailable(message)
-        return door
+        with self._lock:
+            if self.current is not None:
+                return self.current
+            if self._provisional is not None and self.sources.monotonic() < self._reopen_at:
+                return self._provisional
+            return self._make()
 
     def _begin_anew(self) -> None:
-        self._door = None
+        self.current = self._provisional = None
         self._lock = threading.Lock()
 
     def _make(self) -> Door:
@@ -99,10 +96,12 @@ class PerProcess:
         except StoreUnavailable as error:
             log.error("store: %s", error)  # noqa: TRY400 (the sentence says it all)
             self._reopen_at = self.sources.monotonic() + REOPEN_SECONDS
-            store = cast("Store", _NoStore(str(error)))
-        else:
-            self._reopen_at = None
-        return build_door(self.settings, self._keys, store, self.sources)
+            nothing = cast("Store", _NoStore(str(error)))
+            self._provisional = build_door(self.settings, self._keys, nothing, self.sources)
+            return self._provisional
+        self.current = build_door(self.settings, self._keys, store, self.sources)
+        self._provisional = None
+        return self.current
 
 
 def open_store(settings: Settings, keys: KeyRing, sources: Sources) -> Store:

@@ -14,7 +14,7 @@ from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers
 from mfa_gate.core.paths import OddPath, canonical_wsgi_path
 from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private
-from mfa_gate.door import REQUEST_KEY, Door, HasDoor, Receive, Scope, Send
+from mfa_gate.door import REQUEST_KEY, Door, HasParts, Receive, Scope, Send
 from mfa_gate.flows.facts import CachedFacts
 from mfa_gate.flows.recall import Recall
 
@@ -38,17 +38,16 @@ class _Payload:
 class GateMiddleware:
     """Puts the gate around a WSGI application: `app.wsgi_app = GateMiddleware(app.wsgi_app, gate)`."""
 
-    def __init__(self, app: "WSGIApplication", gate: HasDoor) -> None:
+    def __init__(self, app: "WSGIApplication", gate: HasParts) -> None:
         self._app = app
-        self._gate = gate
+        self._parts = gate.parts
         self._way: _Way | None = None
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """One request."""
-        door = self._gate.door()
         way = self._way
-        if way is None or way.door is not door:
-            way = self._way = _Way(self._app, door)
+        if way is None or way.door is not self._parts.current:
+            way = self._way = _Way(self._app, self._parts.door())
         return way.go(environ, start_response)
 
 
@@ -58,7 +57,7 @@ class _Way:
     def __init__(self, app: "WSGIApplication", door: Door) -> None:
         self._app = app
         self.door = door
-        self._recall: Recall[_Payload] = Recall(door.clock, door.monotonic)
+        self._recall: Recall[_Payload] = Recall(door.clock)
         self._harmless: set[str] = set()
         self._keyed = tuple(
             "HTTP_" + name.upper().replace("-", "_") for name in sorted(door.forwarding.source_headers)
@@ -69,7 +68,7 @@ class _Way:
         """The quick way where it is open, else the long one."""
         credentials = self._credentials(environ)
         if credentials is not None:
-            passing = self._recall.passes(credentials, _place(environ))
+            passing = self._recall.passes(credentials, _place(environ), self.door.monotonic())
             if passing is not None:
                 environ.update(passing.payload.changed)
                 for name in passing.payload.gone:

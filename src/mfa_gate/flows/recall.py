@@ -2,7 +2,7 @@
 
 First level of the facts cache (design §5). It recalls who somebody is, which rule fits a place, and how long what
 `decide` said of both stands while the facts do not change (`stands_until`). It hangs on the facts: once they are
-dropped or a second old, nothing is recalled. Whatever is unusual is not recalled either, and takes the long way.
+dropped or too old, nothing is recalled. Whatever is unusual is not recalled either, and takes the long way.
 """
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ import msgspec
 from mfa_gate.core.decision import Allow, Visit, stands_until
 from mfa_gate.core.policy import PathRule
 from mfa_gate.flows.checking import Verdict
-from mfa_gate.flows.facts import CAPACITY, CachedFacts
+from mfa_gate.flows.facts import CAPACITY, MAX_TTL_SECONDS, CachedFacts
 
 PLACES = 20_000
 
@@ -23,14 +23,12 @@ P = TypeVar("P")
 
 
 class Passing(msgspec.Struct, Generic[P], frozen=True, gc=False):
-    """Somebody may pass a rule from `since` until before `until` (UTC seconds).
+    """Somebody may pass a rule as long as `facts` are good.
 
     `told` is what the portal is told, `payload` what the edge wanted to find again; a long answer is judged again by
     `visit` and `facts`.
     """
 
-    since: int
-    until: int
     facts: CachedFacts
     visit: Visit
     told: dict[str, object]
@@ -40,27 +38,21 @@ class Passing(msgspec.Struct, Generic[P], frozen=True, gc=False):
 class Recall(Generic[P]):
     """One per edge and process; bounded, safe to share between threads."""
 
-    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._monotonic = monotonic
-        # A visitor's passings are keyed by the identity of the rule: rules live as long as the process.
-        self._visitors: OrderedDict[Hashable, dict[int, Passing[P]]] = OrderedDict()
-        self._places: dict[Hashable, PathRule] = {}
+        self.visitors: OrderedDict[Hashable, dict[int, Passing[P]]] = OrderedDict()
+        """Credentials → passings by the identity of the rule (rules live as long as the process)."""
+        self.places: dict[Hashable, PathRule] = {}
+        """Place → the rule that fits. Look-ups are the edges' own; an edge must see that the facts are still good."""
         self._lock = Lock()
 
-    def passes(self, credentials: Hashable, place: Hashable) -> Passing[P] | None:
+    def passes(self, credentials: Hashable, place: Hashable, monotonic: float) -> Passing[P] | None:
         """Somebody who may pass here now; None sends the request the long way."""
-        rules = self._visitors.get(credentials)
-        if rules is None:
+        passings = self.visitors.get(credentials)
+        if passings is None:
             return None
-        passing = rules.get(id(self._places.get(place)))
-        if (
-            passing is None
-            or passing.facts.good_until <= self._monotonic()
-            or not passing.since <= self._clock() < passing.until
-        ):
-            return None
-        return passing
+        passing = passings.get(id(self.places.get(place)))
+        return None if passing is None or passing.facts.good_until <= monotonic else passing
 
     def remember(
         self, credentials: Hashable, place: Hashable, verdict: Verdict, told: dict[str, object], payload: P
@@ -79,13 +71,15 @@ class Recall(Generic[P]):
             or visit.rule.kind not in ("default", "step_up")
         ):
             return
-        until = stands_until(visit, facts.known, verdict.decision, now)
+        if stands_until(visit, facts.known, verdict.decision, now) <= now + MAX_TTL_SECONDS:
+            # Its last seconds: from here on every request is judged by the clock.
+            return
         with self._lock:
-            if len(self._places) >= PLACES:
-                self._places.clear()
-            self._places[place] = visit.rule
-            rules = self._visitors.setdefault(credentials, {})
-            self._visitors.move_to_end(credentials)
-            rules[id(visit.rule)] = Passing(now, until, facts, visit, told, payload)
-            while len(self._visitors) > CAPACITY:
-                self._visitors.popitem(last=False)
+            if len(self.places) >= PLACES:
+                self.places.clear()
+            self.places[place] = visit.rule
+            rules = self.visitors.setdefault(credentials, {})
+            self.visitors.move_to_end(credentials)
+            rules[id(visit.rule)] = Passing(facts, visit, told, payload)
+            while len(self.visitors) > CAPACITY:
+                self.visitors.popitem(last=False)
