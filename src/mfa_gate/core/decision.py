@@ -9,6 +9,7 @@ from mfa_gate.core.accounts import Account, FactorKind, Identity
 from mfa_gate.core.assurance import is_fresh, powers
 from mfa_gate.core.policy import PathRule, Policy, standing, usable_factors
 from mfa_gate.core.sessions import Session, is_live, lives_until, sign_in_of
+from mfa_gate.core.throttle import FOREVER
 from mfa_gate.core.transitions import same_spelling
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -204,7 +205,7 @@ def stands_until(visit: Visit, known: Known, decision: Decision, now: int) -> in
         return now
     session, rule = known.session, visit.rule
     if not decision.outcome.verified_at or session is None:
-        return now + 1
+        return FOREVER
     until = lives_until(session, known.policy)
     if rule.kind == "step_up" and rule.max_age is not None:
         until = min(until, session.verified_at + rule.max_age + 1)

@@ -4,6 +4,7 @@
 """
 
 import re
+from typing import assert_never
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -151,6 +152,8 @@ def respond(decision: Decision, request: GateRequest, places: Places, now: int) 
             return _preflight(request, places)
         case Unavailable():
             return unavailable()
+        case _:
+            assert_never(decision)
 
 
 def under(request: GateRequest, places: Places) -> str:
@@ -218,7 +221,7 @@ def private(headers: Headers) -> Headers:
     directives = [
         part.strip()
         for name, value in headers
-        if name.lower() == "cache-control"
+        if name == "cache-control"
         for part in value.split(",")
         if part.strip()
     ]

@@ -14,6 +14,8 @@ from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session
 
 TTL_SECONDS = 1.0
+MAX_TTL_SECONDS = 5
+"""No facts are used for longer than this, whatever else is known."""
 CAPACITY = 50_000
 
 Key = tuple[str, str | None]
