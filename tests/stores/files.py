@@ -20,9 +20,9 @@ def file_of(place: Path) -> Path:
     return place / "gate.db"
 
 
-def make(place: Path) -> SqliteStore:
+def make(place: Path, store_id: str = STORE_ID) -> SqliteStore:
     return SqliteStore.create(
-        file_of(place), sealer=sealer(), audit_key=AUDIT_KEY, store_id=STORE_ID, now=NOW
+        file_of(place), sealer=sealer(), audit_key=AUDIT_KEY, store_id=store_id, now=NOW
     )
 
 

@@ -91,7 +91,8 @@ def _break_of(key: bytes, account_id: str, head: Head, chained: Iterator[Link]) 
     if count < head.count:
         return f"{_trail(account_id)} ends after {count} events where {head.count} were written: its end was cut off."
     if last != head.link:
-        return f"{_trail(account_id)} goes on after the event that its head names: the head is from an older copy."
+        what = "the head is from an older copy" if count > head.count else "it is the chain of somebody else"
+        return f"{_trail(account_id)} does not end with the event that its head names: {what}."
     return None
 
 
