@@ -110,8 +110,7 @@ class _Way:
 
     def __init__(self, door: Door) -> None:
         self.door = door
-        self._recall: Recall[_Payload] = Recall(door.clock)
-        self._monotonic = door.monotonic
+        self._recall: Recall[_Payload] = Recall(door.cache, door.clock, door.monotonic)
         self._query_matters = door.query_matters
         self._keyed = frozenset(name.encode() for name in door.forwarding.source_headers)
         self._limiter = anyio.CapacityLimiter(door.threads)
@@ -136,12 +135,13 @@ class _Way:
                 host = value
             elif name not in self._keyed and not self._asked.learn(name):
                 return None
-        passings = self._recall.visitors.get((cookie, host, self._keyed and self._keyed_by(scope)))
-        if passings is None or (self._query_matters and scope.get("query_string")):
+        if self._query_matters and scope.get("query_string"):
             return None
-        place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
-        passing = passings.get(id(self._recall.places.get(place)))
-        if passing is None or passing.facts.good_until <= self._monotonic():
+        passing = self._recall.passes(
+            (cookie, host, self._keyed and self._keyed_by(scope)),
+            (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"]),
+        )
+        if passing is None:
             return None
         passed = {**scope, "headers": passing.payload.put_into(headers), "mfa_gate": passing.told.copy()}
         return passed, passing.visit, passing.facts

@@ -14,6 +14,7 @@ from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.responses import Places, respond
 from mfa_gate.flows.checking import Checker, Verdict
+from mfa_gate.flows.facts import FactsCache
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -50,6 +51,7 @@ class Door:
     """What both middlewares need, in one process."""
 
     checker: Checker
+    cache: FactsCache
     forwarding: Forwarding
     places: Places
     trusted: TrustedProxies

@@ -146,6 +146,7 @@ def build_door(settings: Settings, keys: KeyRing, store: Store, sources: Sources
     forwarding = _forwarding(settings, identity_sources)
     return Door(
         checker=checker,
+        cache=cache,
         forwarding=forwarding,
         places=places,
         trusted=TrustedProxies(map(ip_network, settings.trusted_proxies)),

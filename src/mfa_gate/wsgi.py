@@ -57,7 +57,7 @@ class _Way:
     def __init__(self, app: "WSGIApplication", door: Door) -> None:
         self._app = app
         self.door = door
-        self._recall: Recall[_Payload] = Recall(door.clock)
+        self._recall: Recall[_Payload] = Recall(door.cache, door.clock, door.monotonic)
         self._harmless: set[str] = set()
         self._keyed = tuple(
             "HTTP_" + name.upper().replace("-", "_") for name in sorted(door.forwarding.source_headers)
@@ -68,7 +68,7 @@ class _Way:
         """The quick way where it is open, else the long one."""
         credentials = self._credentials(environ)
         if credentials is not None:
-            passing = self._recall.passes(credentials, _place(environ), self.door.monotonic())
+            passing = self._recall.passes(credentials, _place(environ))
             if passing is not None:
                 environ.update(passing.payload.changed)
                 for name in passing.payload.gone:

@@ -15,7 +15,7 @@ import msgspec
 from mfa_gate.core.decision import Allow, Visit, stands_until
 from mfa_gate.core.policy import PathRule
 from mfa_gate.flows.checking import Verdict
-from mfa_gate.flows.facts import CAPACITY, MAX_TTL_SECONDS, CachedFacts
+from mfa_gate.flows.facts import CAPACITY, MAX_TTL_SECONDS, CachedFacts, FactsCache
 
 PLACES = 20_000
 
@@ -38,21 +38,23 @@ class Passing(msgspec.Struct, Generic[P], frozen=True, gc=False):
 class Recall(Generic[P]):
     """One per edge and process; bounded, safe to share between threads."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, cache: FactsCache, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        self._cache = cache
         self._clock = clock
+        self._monotonic = monotonic
         self.visitors: OrderedDict[Hashable, dict[int, Passing[P]]] = OrderedDict()
         """Credentials → passings by the identity of the rule (rules live as long as the process)."""
         self.places: dict[Hashable, PathRule] = {}
-        """Place → the rule that fits. Look-ups are the edges' own; an edge must see that the facts are still good."""
+        """Place → the rule that fits."""
         self._lock = Lock()
 
-    def passes(self, credentials: Hashable, place: Hashable, monotonic: float) -> Passing[P] | None:
+    def passes(self, credentials: Hashable, place: Hashable) -> Passing[P] | None:
         """Somebody who may pass here now; None sends the request the long way."""
         passings = self.visitors.get(credentials)
-        if passings is None:
+        passing = None if passings is None else passings.get(id(self.places.get(place)))
+        if passing is None or not self._cache.is_good(passing.facts, self._monotonic()):
             return None
-        passing = passings.get(id(self.places.get(place)))
-        return None if passing is None or passing.facts.good_until <= monotonic else passing
+        return passing
 
     def remember(
         self, credentials: Hashable, place: Hashable, verdict: Verdict, told: dict[str, object], payload: P
