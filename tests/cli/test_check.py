@@ -1,0 +1,124 @@
+"""`check` finds what is wrong with settings, keys, store and clock, all of it, and says how it ends."""
+
+import shutil
+from typing import Any
+
+import pytest
+
+from tests.cli.shell import NOW, Shell
+
+
+def found(shell: Shell, *words: str, code: int = 0) -> list[tuple[str, str, str]]:
+    answer: Any = shell.json("check", *words, code=code)
+    assert answer["ok"] is (code == 0)
+    return [(each["severity"], each["setting"], each["text"]) for each in answer["problems"]]
+
+
+def test_a_new_gate_is_in_order(shell: Shell) -> None:
+    assert found(shell) == []
+    assert "in order; 0 warnings." in shell("check").output
+
+
+def test_warnings_end_with_0_and_errors_with_1(shell: Shell) -> None:
+    shell.edit('path = "anchor/mfa-gate.anchor"', "")
+    assert "0 warnings" not in shell("check").output
+    shell.edit('kind = "sign_in"', 'kind = "public"')
+    shell.edit('kind = "sign_out"', 'kind = "public"')
+    assert "1 error, 1 warning." in shell("check", code=1).output
+
+
+def test_without_an_anchor_it_says_so(shell: Shell) -> None:
+    shell.edit('path = "anchor/mfa-gate.anchor"', "")
+    ((severity, where, text),) = found(shell)
+    assert (severity, where) == ("warning", "[anchor] path")
+    assert "rollback is not detected" in text
+
+
+def test_observing_is_said_aloud(shell: Shell) -> None:
+    shell.edit('mode = "enforce"', 'mode = "observe"')
+    assert [text for _, where, text in found(shell) if where == "mode"] == ['"observe": nothing is enforced.']
+    shell.enrolls("admin")
+    shell("policy", "set", "require_two_step=true", "--reason", "go live")
+    assert any("nobody is held to it" in text for _, _, text in found(shell))
+
+
+def test_a_sign_in_whose_end_nobody_sees_is_an_error(shell: Shell) -> None:
+    shell.edit('kind = "sign_in"', 'kind = "public"')
+    shell.edit('kind = "sign_out"', 'kind = "public"')
+    errors = [text for severity, _, text in found(shell, code=1) if severity == "error"]
+    assert len(errors) == 1
+    assert "ever ends" in errors[0]
+
+
+def test_a_source_that_can_never_fire_is_an_error(bare: Shell) -> None:
+    bare("init", "--source", "remote_user")
+    assert found(bare, "--edge", "wsgi") == []
+    assert "can never fire" in found(bare, "--edge", "asgi", code=1)[0][2]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ('mount = "/mfa"', 'mount = "mfa"', "mount"),
+        ('mode = "enforce"', 'mood = "enforce"', "mood"),
+        ("[portal]", "[portal", "not TOML"),
+        ('url = "sqlite:', 'url = "mysql:', "[store] url"),
+    ],
+)
+def test_wrong_settings_are_named(shell: Shell, before: str, after: str, named: str) -> None:
+    shell.edit(before, after)
+    ((severity, _, text),) = found(shell, code=1)
+    assert severity == "error"
+    assert named in text
+
+
+def test_no_settings_file_at_all(bare: Shell) -> None:
+    assert "mfa-gate init" in found(bare, code=1)[0][2]
+
+
+def test_a_missing_secret_does_not_hide_what_else_is_wrong(shell: Shell) -> None:
+    del shell.environ["PORTAL_SECRET"]
+    (shell.folder / "mfa-gate.keys").chmod(0o644)
+    assert [where for _, where, _ in found(shell, code=1)] == ["settings", "keys"]
+
+
+def test_keys_that_others_can_read_are_an_error(shell: Shell) -> None:
+    (shell.folder / "mfa-gate.keys").chmod(0o640)
+    ((severity, where, text),) = found(shell, code=1)
+    assert (severity, where) == ("error", "keys")
+    assert "0640" in text
+
+
+def test_keys_of_another_gate_are_an_error(shell: Shell) -> None:
+    other = Shell(shell.folder.parent / "other")
+    other("init")
+    shutil.copy(other.folder / "mfa-gate.keys", shell.folder / "mfa-gate.keys")
+    assert found(shell, code=1)[0][1] == "store"
+
+
+def test_a_store_that_is_gone_is_an_error_and_is_not_made_anew(shell: Shell) -> None:
+    store = shell.folder / "store" / "mfa-gate.db"
+    store.unlink()
+    ((severity, where, text),) = found(shell, code=1)
+    assert (severity, where) == ("error", "store")
+    assert str(store) in text
+    assert not store.exists()
+
+
+def test_a_store_that_others_can_read_is_a_warning(shell: Shell) -> None:
+    (shell.folder / "store" / "mfa-gate.db").chmod(0o644)
+    assert [(severity, where) for severity, where, _ in found(shell)] == [("warning", "store")]
+
+
+def test_a_clock_before_the_last_event_is_an_error(shell: Shell) -> None:
+    shell.now = NOW - 3600
+    ((severity, where, text),) = found(shell, code=1)
+    assert (severity, where) == ("error", "clock")
+    assert "2027-01-15 07:00:00" in text
+    shell.now = NOW - 30
+    assert found(shell) == []
+
+
+def test_a_clock_that_was_never_set_is_an_error(shell: Shell) -> None:
+    shell.now = 1_000
+    assert found(shell, code=1)[0][1] == "clock"

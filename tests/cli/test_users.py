@@ -1,0 +1,159 @@
+"""`users` and `audit`: lists that line up, JSON that holds no secret, a reset with a reason, a trail that is whole."""
+
+import json
+import sqlite3
+
+import pytest
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import Account, account_id
+from mfa_gate.core.events import ORG, SYSTEM, Event
+from mfa_gate.ports import Change
+from tests.cli.shell import NOW, REALM, Shell
+
+
+@pytest.fixture
+def peopled(shell: Shell) -> Shell:
+    shell.visits("bob", name="Bob Okafor", email="bob@example.org")
+    shell.visits("carol", name="Carol Jansen")
+    shell.enrolls("alice")
+    return shell
+
+
+def names(shell: Shell, *words: str) -> list[str]:
+    return [row["user"] for row in shell.json("users", "list", *words)]
+
+
+def test_everybody_who_was_seen(peopled: Shell) -> None:
+    assert names(peopled) == ["admin", "alice", "bob", "carol"]
+    row = peopled.json("users", "list", "--q", "bob@")[0]
+    assert row == {
+        "id": account_id(REALM, "bob"),
+        "user": "bob",
+        "realm": REALM,
+        "name": "Bob Okafor",
+        "email": "bob@example.org",
+        "groups": [],
+        "status": "missing",
+        "factors": [],
+        "last_verified_at": None,
+    }
+
+
+def test_filters(peopled: Shell) -> None:
+    assert names(peopled, "--status", "enrolled") == ["alice"]
+    assert names(peopled, "--q", "CAROL J") == ["carol"]
+    assert names(peopled, "--status", "enrolled", "--q", "carol") == []
+    assert "Nobody." in peopled("users", "list", "--q", "zoe").output
+    assert "'inactive'" in peopled("users", "list", "--status", "lost", code=2).stderr
+
+
+def test_columns_stand_under_each_other(peopled: Shell) -> None:
+    peopled.visits("東京", name="e\u0301va")
+    lines = peopled("users", "list").stdout.splitlines()
+    assert lines[0].split() == ["USER", "NAME", "E-MAIL", "REALM", "STATUS", "FACTORS", "LAST", "VERIFIED"]
+    at = lines[0].index("STATUS")
+    ascii_lines = [line for line in lines[1:] if line.isascii()]
+    assert {line[at - 2 : at] for line in ascii_lines} == {"  "}
+    assert {line[at:].split()[0] for line in ascii_lines} <= {"missing", "enrolled"}
+    wide = next(line for line in lines if line.startswith("東京"))
+    assert wide.index("missing") == at - 2 + 1
+
+
+def test_more_people_than_fit_a_page(shell: Shell) -> None:
+    with shell.gate() as gate:
+        for number in range(205):
+            subject = f"user{number:03}"
+            account = Account(id=account_id(REALM, subject), realm=REALM, subject=subject, first_seen_at=NOW)
+            gate.store.commit(Change(account=account), NOW)
+    assert names(shell) == ["admin", *(f"user{number:03}" for number in range(205))]
+    assert len(shell("users", "list").stdout.splitlines()) == 207
+
+
+def test_a_hostile_name_does_not_reach_the_terminal(peopled: Shell) -> None:
+    peopled.keep(replace(peopled.account("bob"), name="\x1b[2J\nroot", email="\u202e"))
+    for words in (("users", "list"), ("users", "show", "bob")):
+        said = peopled(*words).stdout
+        assert "\x1b" not in said
+        assert "\u202e" not in said
+        assert "\\x1b[2J\\x0aroot" in said
+
+
+def test_one_person(peopled: Shell) -> None:
+    shown = peopled.json("users", "show", "alice")
+    assert (shown["status"], shown["because"], shown["recovery_codes_left"]) == ("enrolled", "own_choice", 2)
+    assert shown["apps"] == [{"name": "Phone", "added_at": NOW, "last_used_at": None}]
+    assert shown["history"][0]["kind"] == "verified"
+    said = peopled("users", "show", "alice").output
+    assert "status          enrolled (not required)" in said
+    assert "factor_added" in said
+    assert "role" not in said
+    assert peopled.json("users", "show", "admin")["role"] == "admin"
+
+
+def test_no_answer_holds_a_secret(peopled: Shell) -> None:
+    assert peopled.account("alice").totps[0].secret == b"seed" * 5
+    for words in (("users", "show", "alice"), ("users", "list"), ("audit", "list")):
+        for said in (peopled(*words).stdout, peopled(*words, "--json").stdout):
+            assert "seed" not in said
+            assert "secret" not in said
+            assert "hash" not in said
+
+
+@pytest.mark.parametrize("words", [("show", "zoe"), ("reset", "zoe", "--reason", "lost phone")])
+def test_somebody_never_seen(peopled: Shell, words: tuple[str, ...]) -> None:
+    assert 'never seen "zoe"' in peopled("users", *words, code=1).stderr
+
+
+def test_a_reset_takes_everything_and_stands_in_the_trail(peopled: Shell) -> None:
+    assert "Two-step of alice is reset" in peopled("users", "reset", "alice", "--reason", "lost phone").output
+    assert names(peopled, "--status", "enrolled") == []
+    (event,) = peopled.json("audit", "list", "--kind", "reset")
+    assert event["details"]["reason"] == "lost phone"
+    assert event["actor"]["surface"] == "shell"
+    assert "nothing to reset" in peopled("users", "reset", "alice", "--reason", "again", code=1).stderr
+
+
+def test_a_reset_wants_a_reason(peopled: Shell) -> None:
+    peopled("users", "reset", "alice", code=2)
+    peopled("users", "reset", "alice", "--reason", "x", code=2)
+    assert names(peopled, "--status", "enrolled") == ["alice"]
+
+
+def test_the_trail_newest_first(peopled: Shell) -> None:
+    positions = [event["position"] for event in peopled.json("audit", "list")]
+    assert positions == sorted(positions, reverse=True)
+    assert len(peopled.json("audit", "list", "--limit", "2")) == 2
+    kinds = [event["kind"] for event in peopled.json("audit", "list", "--user", "bob")]
+    assert kinds == ["account_seen"]
+    said = peopled("audit", "list", "--user", "alice", "--kind", "factor_added").stdout.splitlines()
+    assert said[0].startswith("AT (UTC)")
+    assert "alice from 192.0.2.1" in said[1]
+    assert "No events." in peopled("audit", "list", "--user", "zoe").output
+    peopled("audit", "list", "--kind", "nonsense", code=2)
+    peopled("audit", "list", "--limit", "0", code=2)
+
+
+def test_more_events_than_fit_a_page(shell: Shell) -> None:
+    with shell.gate() as gate:
+        event = Event(kind="act_refused", account_id=ORG, subject="", at=NOW, actor=SYSTEM)
+        gate.store.record((event,) * 450, NOW)
+    assert len(shell.json("audit", "list", "--kind", "act_refused", "--limit", "420")) == 420
+    assert len(shell.json("audit", "list", "--kind", "act_refused", "--limit", "5000")) == 450
+
+
+def test_a_whole_trail_is_whole_and_says_what_it_cannot_see(peopled: Shell) -> None:
+    said = peopled("audit", "verify").output
+    assert "Every chain of the audit trail is whole." in said
+    assert "no anchor is compared" in said
+    assert peopled.json("audit", "verify") == {"whole": True, "break": None, "anchor": "not compared"}
+
+
+def test_an_event_that_was_edited_is_found(peopled: Shell) -> None:
+    with sqlite3.connect(peopled.folder / "store" / "mfa-gate.db") as db:
+        db.execute("UPDATE audit SET record = replace(record, 'bob', 'rob') WHERE kind = 'account_seen'")
+    db.close()
+    assert "The audit trail is broken." in peopled("audit", "verify", code=1).stderr
+    broken = json.loads(peopled("audit", "verify", "--json", code=1).stdout)
+    assert broken["whole"] is False
+    assert broken["break"]
