@@ -185,6 +185,7 @@ class SqliteStore:
     def counts(self, now: int) -> dict[Status, int]:
         """How many people have each status."""
         with self._connections.reading() as db:
+            db.execute("BEGIN")
             return directory.counts(db, now)
 
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
