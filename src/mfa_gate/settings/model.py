@@ -49,16 +49,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     identity: tuple[SourceSettings, ...]
     store: Store
     mount: str = "/mfa"
+    """Where the gate's own pages are, as a path of the portal."""
     mode: Literal["enforce", "observe"] = "enforce"
+    """`observe` refuses nothing for the second step and records what it would have refused."""
     tls: Literal["", "in-front"] = ""
+    """`in-front` allows `http://` in `public_url` where something in front of the gate ends TLS."""
     name: str = "Portal"
+    """The portal's name on pages, in authenticator apps and mails."""
     logo: Path | None = None
+    """An image that the pages show beside the name."""
     accent: str = "#2f5bd8"
+    """The one color of the pages, as `#rrggbb`."""
     help_text: str = ""
+    """Where people get help, as the pages say it."""
     help_url: str = ""
+    """Where people get help, as a link: `https://…`, a path of the portal, or `mailto:…`."""
     language: str = "en"
+    """The language of pages for browsers that ask for none that there is."""
     time_zone: str = "UTC"
+    """The zone in which pages show times."""
     trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose forwarded headers are believed."""
     portal: Portal = Portal()
     keys: Keys = Keys()
     anchor: Anchor = Anchor()

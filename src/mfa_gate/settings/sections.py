@@ -22,6 +22,7 @@ class Portal(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate has to know about the portal behind it."""
 
     rules: tuple[PathRule, ...] = ()
+    """What paths ask for; the first that fits decides, and what none names needs a user who has passed two-step."""
     sign_in_url: str = ""
     """Where a browser that nobody can be named for is sent; `{next}` becomes the page asked for."""
     credentials: tuple[str, ...] = ()
@@ -72,12 +73,14 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """Where the gate's own keys are; without a file they are in the environment, in `MFA_GATE_KEYS`."""
 
     file: Path | None = None
+    """The key file that `mfa-gate init` makes, of mode 0600."""
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     """What proves from outside that the store is not older than it was."""
 
     path: Path | None = None
+    """A file that is not kept with the store."""
     syslog: str = ""
     webhook: str = ""
 
@@ -91,7 +94,9 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     """Who administers. An entry is an account's name, `user:NAME@REALM` or `group:NAME@REALM`."""
 
     admins: tuple[str, ...] = ()
+    """Who may do everything on the pages under Admin."""
     help_desk: tuple[str, ...] = ()
+    """Who may look, and reset ordinary people."""
     setup_code: bool = True
     """Whether an administrator's first enrollment needs the code that `mfa-gate init` prints; a demo waives it."""
 

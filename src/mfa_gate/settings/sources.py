@@ -38,16 +38,25 @@ class FlaskSession(msgspec.Struct, frozen=True, kw_only=True, tag_field="source"
     fallback_secrets: tuple[Secret, ...] = ()
     """Flask's `SECRET_KEY_FALLBACKS`."""
     cookie: str = "session"
+    """Name of the portal's session cookie."""
     field: str
+    """Where in the session the account name stands."""
     name_field: str = ""
+    """Where the person's name stands, if it does."""
     email_field: str = ""
+    """Where the mail address stands, if it does."""
     groups_field: str = ""
+    """Where the groups stand, if they do: a list, or text with commas."""
     session_id_field: str = ""
+    """Where an id of this sign-in stands, if it does: a new one then asks for a new code."""
     salt: str = "cookie-session"
+    """The salt with which Flask signs; only a portal that changed it needs this."""
     max_age: int = 31 * DAY
     """Flask's `PERMANENT_SESSION_LIFETIME` in seconds."""
     realm: str = "portal"
+    """The namespace of the people whom this source names."""
     case_insensitive: bool = False
+    """Whether the portal takes account names in any case for the same person."""
 
     def __post_init__(self) -> None:
         _check_signed_cookie(self)
@@ -74,15 +83,23 @@ class StarletteSession(
     secret: Secret
     """`SessionMiddleware(secret_key=…)`."""
     cookie: str = "session"
+    """Name of the portal's session cookie."""
     field: str
+    """Where in the session the account name stands."""
     name_field: str = ""
+    """Where the person's name stands, if it does."""
     email_field: str = ""
+    """Where the mail address stands, if it does."""
     groups_field: str = ""
+    """Where the groups stand, if they do: a list, or text with commas."""
     session_id_field: str = ""
+    """Where an id of this sign-in stands, if it does: a new one then asks for a new code."""
     max_age: int = 14 * DAY
     """`SessionMiddleware(max_age=…)` in seconds; for `None`, which never ends, write a large number."""
     realm: str = "portal"
+    """The namespace of the people whom this source names."""
     case_insensitive: bool = False
+    """Whether the portal takes account names in any case for the same person."""
 
     def __post_init__(self) -> None:
         _check_signed_cookie(self)
@@ -97,7 +114,9 @@ class RemoteUser(msgspec.Struct, frozen=True, kw_only=True, tag_field="source", 
     """`REMOTE_USER` as the WSGI server itself set it; never a header."""
 
     realm: str = "portal"
+    """The namespace of the people whom this source names."""
     case_insensitive: bool = False
+    """Whether the portal takes account names in any case for the same person."""
 
     def __post_init__(self) -> None:
         _check_realm("remote_user", self.realm)
@@ -112,11 +131,17 @@ class HeaderUser(msgspec.Struct, frozen=True, kw_only=True, tag_field="source", 
     """Headers that a proxy in `trusted_proxies` sets after it signed the user in. Groups are separated by commas."""
 
     name: str = "X-Remote-User"
+    """The header with the account name."""
     name_header: str = ""
+    """The header with the person's name, if there is one."""
     email_header: str = ""
+    """The header with the mail address, if there is one."""
     groups_header: str = ""
+    """The header with the groups, if there is one."""
     realm: str = "portal"
+    """The namespace of the people whom this source names."""
     case_insensitive: bool = False
+    """Whether the portal takes account names in any case for the same person."""
 
     def __post_init__(self) -> None:
         _check_realm("header", self.realm)
