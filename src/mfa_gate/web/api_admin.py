@@ -1,0 +1,272 @@
+"""What administrators ask of the API: the policy, people, resets, the audit trail.
+
+Who may ask is `Administration`'s to say. As on the pages, the help desk sees people, not the policy nor the trail.
+"""
+
+import re
+from typing import Any
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.messages import GateResponse
+from mfa_gate.core.policy import Policy, Status, usable_factors
+from mfa_gate.core.sessions import Session
+from mfa_gate.flows.reporting import Profile
+from mfa_gate.flows.results import (
+    Confirmation,
+    NeedsVerification,
+    NotAllowed,
+    NotFound,
+    PolicyChanged,
+    Rejected,
+    WasReset,
+)
+from mfa_gate.flows.visitor import ADMIN_SECONDS, FRESH_SECONDS
+from mfa_gate.ports import Recorded
+from mfa_gate.web.api_calls import Call, Operation
+from mfa_gate.web.api_problems import not_found, refused
+from mfa_gate.web.api_schema import (
+    AuditEvent,
+    AuditPage,
+    ChangePolicy,
+    Doer,
+    FindEvents,
+    FindUsers,
+    GiveCode,
+    GiveReason,
+    Nothing,
+    PolicyNow,
+    SessionNow,
+    User,
+    UserProfile,
+    Users,
+)
+
+_ACCOUNT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def _stranger(call: Call, max_age: int = ADMIN_SECONDS) -> GateResponse | None:
+    """What somebody gets who may not see people; None for who may."""
+    admitted = call.services.administration.admits(call.visitor, call.now, max_age)
+    if isinstance(admitted, NotAllowed | NeedsVerification):
+        return refused(call, admitted, power="administer")
+    return None
+
+
+def _no_admin(call: Call) -> GateResponse | None:
+    """The same for what the help desk does not see either."""
+    if call.services.role_of(call.visitor.account) == "help_desk":
+        return refused(call, NotAllowed(reason="not_allowed"))
+    return _stranger(call)
+
+
+def _no_resetter(call: Call) -> GateResponse | None:
+    return _stranger(call, FRESH_SECONDS)
+
+
+def _policy(call: Call, _: Nothing) -> GateResponse:
+    return call.answer(_told(call.services.reporting.overview(call.now).policy))
+
+
+def _change_policy(call: Call, sent: ChangePolicy) -> GateResponse:
+    given = sent.confirm
+    confirmation = None
+    if given is not None:
+        if given.factor == "access_pass":
+            return _no_admin(call) or refused(call, Rejected())
+        confirmation = Confirmation(factor=given.factor, code=given.code)
+    result = call.services.administration.set_policy(
+        call.visitor,
+        require_two_step=sent.require_two_step,
+        version=sent.version,
+        confirmation=confirmation,
+        now=call.now,
+    )
+    match result:
+        case PolicyChanged(policy=policy):
+            return call.answer(_told(policy))
+        case NotAllowed(reason="no_such_factor"):
+            return refused(call, Rejected())
+        case _:
+            return refused(call, result, power="administer")
+
+
+def _told(policy: Policy) -> PolicyNow:
+    return PolicyNow(
+        require_two_step=policy.require_two_step,
+        version=policy.version,
+        allowed_factors=policy.allowed_factors,
+        session_ttl_seconds=policy.session_ttl_seconds,
+        idle_ttl_seconds=policy.idle_ttl_seconds,
+        changed_at=policy.changed_at or None,
+        changed_by=policy.changed_by,
+    )
+
+
+def _users(call: Call, sent: FindUsers) -> GateResponse:
+    reporting = call.services.reporting
+    page = reporting.people(
+        status=sent.status, prefix=sent.q, after=sent.after, limit=sent.limit, now=call.now
+    )
+    users = tuple(_user(row.account, row.status, call.visitor.policy) for row in page.rows)
+    return call.answer(Users(users=users, next=page.next, counts=reporting.overview(call.now).counts))
+
+
+def _profile(call: Call, _: Nothing) -> GateResponse:
+    return _profile_of(call, call.params["id"])
+
+
+def _reset(call: Call, sent: GiveReason) -> GateResponse:
+    named = call.params["id"]
+    if not _ACCOUNT_ID.fullmatch(named):
+        return _no_resetter(call) or not_found()
+    result = call.services.administration.reset(call.visitor, named, sent.reason, call.now)
+    if isinstance(result, WasReset):
+        return _profile_of(call, named)
+    return refused(call, result, power="administer")
+
+
+def _profile_of(call: Call, named: str) -> GateResponse:
+    found = call.services.reporting.profile(named, call.now) if _ACCOUNT_ID.fullmatch(named) else NotFound()
+    if isinstance(found, NotFound):
+        return not_found()
+    return call.answer(_shown(found, call.visitor.policy))
+
+
+def _shown(profile: Profile, policy: Policy) -> UserProfile:
+    account, stands = profile.account, profile.standing
+    return UserProfile(
+        user=_user(account, stands.status, policy),
+        required=stands.required,
+        because=stands.because,
+        recovery_codes_left=len(account.recovery.hashes) if account.recovery else 0,
+        two_step_since=account.two_step_since or None,
+        reset_at=account.reset_at or None,
+        sessions=tuple(_session(session) for session in profile.sessions),
+        history=tuple(_event(recorded) for recorded in profile.history),
+    )
+
+
+def _user(account: Account, status: Status, policy: Policy) -> User:
+    return User(
+        id=account.id,
+        subject=account.subject,
+        realm=account.realm,
+        name=account.name,
+        email=account.email,
+        groups=account.groups,
+        status=status,
+        factors=usable_factors(account, policy),
+        deadline=None,
+        first_seen_at=account.first_seen_at or None,
+        last_verified_at=account.last_verified_at or None,
+    )
+
+
+def _session(session: Session) -> SessionNow:
+    # Security: not its key, which would end it (E12), nor the sign-in that it is bound to.
+    return SessionNow(
+        client=session.client,
+        factor=session.factor,
+        created_at=session.created_at,
+        expires_at=session.expires_at,
+        verified_at=session.verified_at,
+        address=session.address,
+        user_agent=session.user_agent,
+    )
+
+
+def _audit(call: Call, sent: FindEvents) -> GateResponse:
+    found = call.services.reporting.audit(
+        account_id=sent.user, kind=sent.kind, before=sent.before, limit=sent.limit
+    )
+    return call.answer(AuditPage(events=tuple(_event(each) for each in found.events), next=found.before))
+
+
+def _event(recorded: Recorded) -> AuditEvent:
+    event = recorded.event
+    actor = event.actor
+    return AuditEvent(
+        position=recorded.position,
+        kind=event.kind,
+        at=event.at,
+        account=event.account_id,
+        subject=event.subject,
+        actor=Doer(subject=actor.subject, realm=actor.realm, surface=actor.surface, address=actor.address),
+        details=event.details,
+    )
+
+
+_REFUSES = ((401, "two_step_setup_required"), (401, "two_step_code_required"))
+
+OPERATIONS: tuple[Operation[Any], ...] = (
+    Operation(
+        method="GET",
+        path="/admin/policy",
+        name="read_policy",
+        summary="The organization's policy",
+        takes=Nothing,
+        answers=PolicyNow,
+        run=_policy,
+        refuses=_REFUSES,
+        guard=_no_admin,
+    ),
+    Operation(
+        method="PATCH",
+        path="/admin/policy",
+        name="change_policy",
+        summary="Change the policy; turning it off carries a fresh code",
+        takes=ChangePolicy,
+        answers=PolicyNow,
+        run=_change_policy,
+        refuses=(*_REFUSES, (401, "code_rejected"), (409, "conflict"), (429, "paused")),
+        guard=_no_admin,
+        example=ChangePolicy(
+            require_two_step=False, version=3, confirm=GiveCode(factor="totp", code="123456")
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/admin/users",
+        name="list_users",
+        summary="People in the order of their names, page by page",
+        takes=FindUsers,
+        answers=Users,
+        run=_users,
+        refuses=_REFUSES,
+        guard=_stranger,
+    ),
+    Operation(
+        method="GET",
+        path="/admin/users/{id}",
+        name="read_user",
+        summary="One person with sessions and history",
+        takes=Nothing,
+        answers=UserProfile,
+        run=_profile,
+        refuses=(*_REFUSES, (404, "not_found")),
+        guard=_stranger,
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/reset",
+        name="reset_user",
+        summary="Reset somebody's two-step: factors, codes and sessions go, the setup wizard comes next",
+        takes=GiveReason,
+        answers=UserProfile,
+        run=_reset,
+        refuses=(*_REFUSES, (404, "not_found"), (409, "conflict")),
+        guard=_no_resetter,
+        example=GiveReason(reason="lost the phone"),
+    ),
+    Operation(
+        method="GET",
+        path="/admin/audit",
+        name="list_events",
+        summary="The audit trail, newest first",
+        takes=FindEvents,
+        answers=AuditPage,
+        run=_audit,
+        refuses=_REFUSES,
+        guard=_no_admin,
+    ),
+)

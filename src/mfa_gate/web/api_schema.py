@@ -1,0 +1,278 @@
+"""What JSON goes into the API and comes out of it, as typed values; it must not know who sends or answers them.
+
+The OpenAPI document is drawn from these, so a field's meaning stands beside it once. All times are UTC seconds.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from mfa_gate.core.accounts import FactorKind
+from mfa_gate.core.events import EventKind
+from mfa_gate.core.policy import Because, Status
+
+Code: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        description="As it is typed: `123456` of an authenticator app, or a recovery code.",
+        examples=["123456"],
+    ),
+]
+Factor = Literal["totp", "recovery_code", "access_pass"]
+AccountId: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="The account's id.")]
+Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
+# As far as every JSON reader agrees on integers (RFC 8259 §6), and no further than the store can look.
+Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+class Taken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a client may send. A field that is not named here is refused, never ignored (security.md W19)."""
+
+
+class Nothing(Taken, frozen=True, kw_only=True):
+    """No fields."""
+
+
+class StartTotp(Taken, frozen=True, kw_only=True):
+    """Begins to set up an authenticator app, or to replace it."""
+
+    setup_code: Annotated[
+        str,
+        Meta(
+            max_length=256,
+            description="Only for an administrator's first set-up: the one-time code that `mfa-gate init` or "
+            "`mfa-gate admin-code` printed.",
+            examples=["k3v9-0qhm-x72c-tdwe"],
+        ),
+    ] = ""
+
+
+class ConfirmTotp(Taken, frozen=True, kw_only=True):
+    """The first code of the new app."""
+
+    enrollment: Annotated[
+        str,
+        Meta(min_length=1, max_length=256, description="As `POST totp` answered it. Keep it to yourself."),
+    ]
+    code: Code
+    name: Annotated[
+        str, Meta(max_length=200, description="What to call the app; shown in Account Settings.")
+    ] = ""
+
+
+class GiveCode(Taken, frozen=True, kw_only=True):
+    """One code of one factor."""
+
+    factor: Factor
+    code: Code
+
+
+class ChangePolicy(Taken, frozen=True, kw_only=True):
+    """A change of the policy. Turning off carries `confirm`."""
+
+    require_two_step: Annotated[bool, Meta(description="**Require Two-Step Authentication**.")]
+    version: (
+        Annotated[Position, Meta(description="The version that was read; 409 if it is not the newest.")]
+        | None
+    ) = None
+    confirm: (
+        Annotated[GiveCode, Meta(description="A fresh code of the authenticator app, spent by this.")] | None
+    ) = None
+
+
+class GiveReason(Taken, frozen=True, kw_only=True):
+    """Why somebody's two-step is reset; stands in the audit trail."""
+
+    reason: Annotated[
+        str, Meta(max_length=2_000, description="3 to 500 characters.", examples=["lost the phone"])
+    ]
+
+
+class FindUsers(Taken, frozen=True, kw_only=True):
+    """Which people to list."""
+
+    status: Annotated[Status, Meta(description="Only people with this status.")] | None = None
+    q: Annotated[str, Meta(max_length=200, description="The start of a name, e-mail or account name.")] = ""
+    after: Annotated[str, Meta(max_length=2_000, description="`next` of the page before.")] | None = None
+    limit: Limit = 50
+
+
+class FindEvents(Taken, frozen=True, kw_only=True):
+    """Which events to list."""
+
+    user: AccountId | None = None
+    kind: Annotated[EventKind, Meta(description="Only events of this kind.")] | None = None
+    before: Annotated[Position, Meta(description="`next` of the page before.")] | None = None
+    limit: Limit = 50
+
+
+Stage = Literal[
+    "setup_required", "code_required", "pin_setup_required", "pin_required", "verified", "not_required"
+]
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What the policy asks of this person."""
+
+    required: bool
+    deadline: int | None = None
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """Where somebody stands, and what helps. `retry_after` seconds while no code is taken."""
+
+    subject: str
+    client: Literal["web", "mobile", "desktop", "service"]
+    state: Stage
+    factors: tuple[FactorKind, ...]
+    policy: Asked
+    device: None = None
+    retry_after: int | None = None
+
+
+class Proof(Struct, frozen=True, kw_only=True):
+    """A session: until when it lasts at most, and how it was verified. Its cookie comes with the answer."""
+
+    expires_at: int
+    amr: tuple[str, ...]
+    acr: str
+
+
+class TotpStarted(Struct, frozen=True, kw_only=True):
+    """A secret for an authenticator app, shown this once; it counts when its first code is confirmed."""
+
+    enrollment: str
+    secret: Annotated[str, Meta(description="Base32, to be typed.")]
+    otpauth_uri: str
+    qr_svg: Annotated[str, Meta(description="The same address as a QR code: an SVG element.")]
+    expires_at: int
+
+
+class TotpConfirmed(Struct, frozen=True, kw_only=True):
+    """Two-step is set up. The codes are shown this once; none where an app was replaced: the old ones still count."""
+
+    recovery_codes: tuple[str, ...]
+    session: Proof
+
+
+class Verification(Struct, frozen=True, kw_only=True):
+    """The code was right, and is spent."""
+
+    session: Proof
+
+
+class PolicyNow(Struct, frozen=True, kw_only=True):
+    """The organization's policy."""
+
+    require_two_step: bool
+    version: int
+    allowed_factors: tuple[FactorKind, ...]
+    session_ttl_seconds: int
+    idle_ttl_seconds: int
+    changed_at: int | None
+    changed_by: str
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """One person in the list."""
+
+    id: str
+    subject: Annotated[str, Meta(description="The account name at the portal.")]
+    realm: str
+    name: str
+    email: str
+    groups: tuple[str, ...]
+    status: Status
+    factors: tuple[FactorKind, ...]
+    deadline: int | None
+    first_seen_at: int | None
+    last_verified_at: int | None
+
+
+class Users(Struct, frozen=True, kw_only=True):
+    """One page of people in the order of their names, and how many have each status."""
+
+    users: tuple[User, ...]
+    next: str | None
+    counts: dict[Status, int]
+
+
+class SessionNow(Struct, frozen=True, kw_only=True):
+    """One live session of somebody."""
+
+    client: str
+    factor: FactorKind
+    created_at: int
+    expires_at: int
+    verified_at: int
+    address: str
+    user_agent: str
+
+
+class Doer(Struct, frozen=True, kw_only=True):
+    """Who did it, where, and from which address."""
+
+    subject: str
+    realm: str
+    surface: Literal["web", "api", "shell", "gate"]
+    address: str
+
+
+class AuditEvent(Struct, frozen=True, kw_only=True):
+    """One record of the audit trail. `account` is `org` for what concerns the organization."""
+
+    position: int
+    kind: EventKind
+    at: int
+    account: str
+    subject: str
+    actor: Doer
+    details: dict[str, str]
+
+
+class AuditPage(Struct, frozen=True, kw_only=True):
+    """Some events, newest first."""
+
+    events: tuple[AuditEvent, ...]
+    next: int | None
+
+
+class UserProfile(Struct, frozen=True, kw_only=True):
+    """One person, with sessions and history."""
+
+    user: User
+    required: bool
+    because: Because
+    recovery_codes_left: int
+    two_step_since: int | None
+    reset_at: int | None
+    sessions: tuple[SessionNow, ...]
+    history: tuple[AuditEvent, ...]
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What is wrong (RFC 9457). Go by `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Literal[
+        "invalid",
+        "sign_in_required",
+        "two_step_setup_required",
+        "two_step_code_required",
+        "code_rejected",
+        "not_allowed",
+        "not_found",
+        "conflict",
+        "paused",
+        "unavailable",
+    ]
+    errors: dict[str, str] = {}
+    setup_url: str = ""
+    factors: tuple[FactorKind, ...] = ()
+    max_age: int = 0
+    retry_after: int = 0
