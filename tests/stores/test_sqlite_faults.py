@@ -352,3 +352,25 @@ def test_an_emptied_file_is_refused(store: SqliteStore, tmp_path: Path) -> None:
     ):
         with pytest.raises(StoreUnavailable):
             act()
+
+
+def test_j16_a_damaged_file_refuses_again_and_again_and_uses_up_no_files(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    for number in range(30):
+        put(store, person(f"u{number}"))
+    store.close()
+    with file_of(tmp_path).open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(2 * 4096)
+        file.write(b"\xff" * (size - 2 * 4096))
+    refusals = [
+        type(each) for _ in range(10) for each in at_once(5, lambda _: store.account(person("u1").id))
+    ]
+    assert refusals == [StoreUnavailable] * 50
+    opened = [
+        entry
+        for entry in Path("/dev/fd").iterdir()
+        if entry.is_symlink() and entry.readlink() == file_of(tmp_path)
+    ]
+    assert len(opened) < 20

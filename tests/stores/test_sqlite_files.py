@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import SYSTEM, Actor
 from mfa_gate.ports import Store
+from mfa_gate.stores import sqlite_schema as schema
 from mfa_gate.stores.sqlite import EVERYTHING, SqliteStore
 from mfa_gate.stores.sqlite_commits import CHANGES_KEPT
 from mfa_gate.stores.sqlite_connection import Connections
-from mfa_gate.stores.sqlite_schema import STEPS
 from tests.stores.contract import NOW, event, person, put, session
 from tests.stores.files import AUDIT_KEY, KEYS, STORE_ID, file_of, make, reopen, sealer
 
@@ -177,18 +177,50 @@ def test_j15_a_new_key_writes_while_the_old_one_is_readable(tmp_path: Path) -> N
 
 def test_a_step_that_older_code_can_live_with_is_lived_with(tmp_path: Path) -> None:
     make(tmp_path).close()
-    run(file_of(tmp_path), f"INSERT INTO schema_step VALUES ({len(STEPS) + 1}, {len(STEPS)})")
+    run(file_of(tmp_path), f"INSERT INTO schema_step VALUES ({len(schema.STEPS) + 1}, {len(schema.STEPS)})")
     reopen(tmp_path).close()
 
 
 def test_j17_a_newer_schema_is_refused_also_while_running(tmp_path: Path) -> None:
     store = make(tmp_path)
     store.close()
-    run(file_of(tmp_path), f"INSERT INTO schema_step VALUES ({len(STEPS) + 1}, {len(STEPS) + 1})")
+    run(
+        file_of(tmp_path),
+        f"INSERT INTO schema_step VALUES ({len(schema.STEPS) + 1}, {len(schema.STEPS) + 1})",
+    )
     with pytest.raises(StoreUnavailable, match=r"newer mfa_gate .* install that version"):
         reopen(tmp_path)
     with pytest.raises(StoreUnavailable, match="newer mfa_gate"):
         store.policy()
+
+
+def test_an_older_schema_is_brought_up_to_date_once_and_keeps_what_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(make(tmp_path)) as store:
+        alice = put(store, person("alice"))
+        monkeypatch.setattr(
+            schema, "STEPS", (*schema.STEPS, (1, ("CREATE TABLE later (x)", "INSERT INTO later VALUES (1)")))
+        )
+        for _ in range(2):
+            with closing(reopen(tmp_path)) as newer:
+                assert newer.account(alice.id) == alice
+        assert store.account(alice.id) == alice  # opened before, and able to live with the step
+    with closing(sqlite3.connect(file_of(tmp_path))) as db:
+        assert db.execute("SELECT * FROM later").fetchall() == [(1,)]
+        assert db.execute("SELECT * FROM schema_step").fetchall() == [(1, 1), (2, 1)]
+
+
+def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path).close()
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "STEPS", (*schema.STEPS, (2, ("CREATE TABLE later (x)", "no such statement"))))
+        with pytest.raises(StoreUnavailable):
+            reopen(tmp_path)
+    with closing(reopen(tmp_path)) as store:
+        assert put(store, person("alice")).version == 1
+    with closing(sqlite3.connect(file_of(tmp_path))) as db:
+        assert not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'later'").fetchall()
 
 
 # Durability, and letting go
