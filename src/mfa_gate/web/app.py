@@ -88,7 +88,7 @@ def create_web_app(services: Services) -> Starlette:
 
     services = replace(services, renderer=cache(services.renderer))
     desk = _Desk(services)
-    return Starlette(
+    app = Starlette(
         routes=[
             *(desk.route(path, table) for path, table in PAGES.items()),
             desk.route("/logo", {"GET": statics.logo_from(services.logo)}),
@@ -99,6 +99,9 @@ def create_web_app(services: Services) -> Starlette:
         middleware=[Middleware(Entrance, services)],
         exception_handlers={HTTPException: desk.refuse},
     )
+    # Security: the framework would send `/account/` to `/account` at whatever host the request names (W06).
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Desk:
