@@ -3,6 +3,7 @@
 The values here are arbitrary, unlike those of `test_decision_oracle.py`, which are few and complete.
 """
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -18,11 +19,12 @@ from mfa_gate.core.decision import (
     decide,
     ends_session,
     observed,
+    stands_until,
 )
 from mfa_gate.core.policy import PathRule, Policy
 from mfa_gate.core.sessions import Session
-from mfa_gate.core.throttle import Strikes
-from tests.core.samples import ALICE, ENROLLED, NOW, SESSION
+from mfa_gate.core.throttle import FOREVER, Strikes
+from tests.core.samples import ALICE, ENROLLED, NEWCOMER, NOW, SESSION
 
 times = st.integers(NOW - 2_000, NOW + 2_000)
 spans = st.integers(0, 2_000)
@@ -244,6 +246,48 @@ def test_f20_a_session_that_is_over_stays_over(visit: Visit, known: Known, later
         return
     if not isinstance(decide(visit, known, NOW), Allow):
         assert not isinstance(decide(visit, known, NOW + later), Allow)
+
+
+@given(visits, knowns, st.integers(0, 4_000))
+@LAW
+def test_a_verdict_stands_as_long_as_is_said(visit: Visit, known: Known, later: int) -> None:
+    decision = decide(visit, known, NOW)
+    if later < stands_until(visit, known, decision, NOW) - NOW:
+        assert decide(visit, known, NOW + later) == decision
+
+
+@pytest.mark.parametrize(
+    ("max_age", "session", "until"),
+    [
+        (None, SESSION, SESSION.touched_at + 1_800),
+        (300, SESSION, SESSION.verified_at + 301),
+        (10**6, SESSION, SESSION.touched_at + 1_800),
+        (None, replace(SESSION, expires_at=NOW + 9), NOW + 9),
+        (None, replace(SESSION, created_at=NOW - 43_100), NOW + 100),
+    ],
+)
+def test_a_verified_visitor_passes_until_the_very_second(
+    max_age: int | None, session: Session, until: int
+) -> None:
+    visit = Visit(rule=PathRule(kind="step_up", path="/", max_age=max_age), identity=ALICE)
+    known = Known(account=ENROLLED, session=session, policy=Policy())
+    decision = decide(visit, known, NOW)
+    assert isinstance(decision, Allow)
+    assert stands_until(visit, known, decision, NOW) == until
+    assert decide(visit, known, until - 1) == decision
+    assert decide(visit, known, until) != decision
+
+
+def test_a_verdict_that_no_clock_changes_stands_for_ever_and_a_refusal_does_not_stand() -> None:
+    visit = Visit(rule=PathRule(kind="default", path="/"), identity=ALICE)
+    for account, session, until in (
+        (NEWCOMER, None, FOREVER),
+        (NEWCOMER, SESSION, FOREVER),
+        (ENROLLED, None, NOW),
+    ):
+        known = Known(account=account, session=session, policy=Policy())
+        assert stands_until(visit, known, decide(visit, known, NOW), NOW) == until
+        assert stands_until(visit, known, Allow(outcome=None), NOW) == NOW
 
 
 @given(visits, st.none() | knowns)
