@@ -44,12 +44,13 @@ def demo(invocation: Invocation, app: str, port: int, data: Path, store_url: str
     """
     from mfa_gate.cli.demo_site import make_site
     from mfa_gate.cli.listening import listen
-    from mfa_gate.cli.serving import serve_asgi, serve_wsgi
+    from mfa_gate.cli.serving import end_on_signals, serve_asgi, serve_wsgi
 
     if not (ROOT / "pyproject.toml").is_file() or not (ROOT / "examples").is_dir():
         raise click.ClickException(
             "The example portals are not part of the installed package. Clone the repository and run scripts/demo."
         )
+    end_on_signals()
     sockets = listen(port)
     found = sockets[0].getsockname()[1]
     site = make_site(

@@ -1,0 +1,254 @@
+"""`demo` starts with one command, is reached as localhost, keeps its state, and is gone within five seconds."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import httpx2
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+REPOSITORY = Path(__file__).parents[2]
+PROGRAM = Path(sys.executable).with_name("mfa-gate")
+GRACE = 5.0
+
+App = Literal["flask", "starlette"]
+both = pytest.mark.parametrize("app", ["flask", "starlette"])
+
+
+class Running:
+    """A demo that has said where it is."""
+
+    def __init__(self, process: subprocess.Popen[str], said: str) -> None:
+        self.process = process
+        self.said = said
+        found = re.search(r"http://localhost:(\d+)", said)
+        assert found is not None, said
+        self.url, self.port = found[0], int(found[1])
+
+    def children(self) -> list[int]:
+        pid = self.process.pid
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+
+    def ends(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal; how it ended, with every child, within five seconds."""
+        children = self.children()
+        deadline = time.monotonic() + GRACE
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=GRACE)
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            assert time.monotonic() < deadline, f"of {children} somebody lives"
+            time.sleep(0.01)
+        return code
+
+
+@contextmanager
+def demo(app: App, data: Path, *words: str) -> Iterator[Running]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MFA_GATE_")}
+    process = subprocess.Popen(
+        [PROGRAM, "demo", "--app", app, "--port", "0", "--data", str(data), *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environ,
+        cwd=data.parent,
+    )
+    assert process.stdout is not None
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("Ctrl+C"):
+                break
+        yield Running(process, said)
+    finally:
+        process.stdout.close()
+        process.kill()
+        process.wait()
+
+
+def command(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    settings = str(data / "mfa-gate.toml")
+    return subprocess.run(
+        [PROGRAM, "--settings", settings, *words], capture_output=True, text=True, check=True, env={}
+    )
+
+
+@both
+def test_the_portal_and_the_gate_are_there(app: App, tmp_path: Path) -> None:
+    with demo(app, tmp_path / "data") as running, httpx2.Client(base_url=running.url) as browser:
+        assert browser.get("/").status_code == 200
+        assert browser.get("/mfa/healthz/ready").status_code == 200
+        assert browser.get("/mfa/api/v1/status").json()["code"] == "sign_in_required"
+        signed_in = browser.post("/login", data={"username": "alice", "password": "demo"})
+        assert signed_in.headers["location"] == "/files"
+        assert "confidential" in browser.get("/files").text
+        assert browser.get("/mfa/api/v1/status").json()["state"] == "not_required"
+        assert "Example Files" in browser.get("/mfa/setup").text
+        assert running.ends() == 0
+
+
+def test_what_it_says_at_the_start(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with demo("starlette", data) as running:
+        for name in ("admin (administers)", "help (help desk)", "alice", "bob", "carol"):
+            assert name in running.said
+        assert "password is demo" in running.said
+        assert f"{data}/mail/" in running.said
+        assert "waive the administrator's setup code" in running.said
+
+
+def test_everything_has_a_place_of_its_own(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with demo("flask", data) as running:
+        assert sorted(path.name for path in data.iterdir()) == [
+            *("anchor", "keys", "mail", "mfa-gate.toml", "portal", "store"),
+        ]
+        settings = tomllib.loads((data / "mfa-gate.toml").read_text("utf-8"))
+        assert settings["public_url"] == running.url
+        assert settings["admin"] == {"admins": ["admin"], "help_desk": ["help"], "setup_code": False}
+        assert settings["portal"]["rules"] == [
+            {"kind": "sign_in", "path": "/login"},
+            {"kind": "sign_out", "path": "/logout"},
+            {"kind": "public", "path": "/static/"},
+            {"kind": "step_up", "path": "/archive/", "max_age": 300},
+        ]
+        for secret in (data / "portal" / "secret", data / "keys" / "mfa-gate.keys"):
+            assert secret.stat().st_mode & 0o077 == 0
+        checked = json.loads(command(data, "check", "--json").stdout)
+        assert [each["setting"] for each in checked["problems"]] == ["[admin] setup_code"]
+
+
+@both
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_every_name_of_this_machine_leads_there(app: App, host: str, tmp_path: Path) -> None:
+    with demo(app, tmp_path / "data") as running:
+        assert httpx2.get(f"http://{host}:{running.port}/").status_code == 200
+
+
+def test_a_second_start_finds_what_the_first_one_left(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    cookies = httpx2.Cookies()
+    with demo("starlette", data) as running:
+        with httpx2.Client(base_url=running.url) as browser:
+            browser.post("/login", data={"username": "alice", "password": "demo"})
+            browser.get("/files")
+            cookies.update(browser.cookies)
+        running.ends()
+    kept = {name: (data / name).read_bytes() for name in ("portal/secret", "keys/mfa-gate.keys")}
+    with demo("starlette", data) as running:
+        assert "confidential" in httpx2.get(f"{running.url}/files", cookies=cookies).text
+        running.ends()
+    with demo("flask", data) as running:
+        people = json.loads(command(data, "users", "list", "--json").stdout)
+        assert [person["user"] for person in people] == ["alice"]
+        assert httpx2.get(running.url).status_code == 200
+    assert kept == {name: (data / name).read_bytes() for name in kept}
+
+
+def test_another_store(tmp_path: Path) -> None:
+    data, store = tmp_path / "data", tmp_path / "elsewhere" / "gate.db"
+    with demo("starlette", data, "--store", f"sqlite://{store}") as running:
+        assert httpx2.get(running.url).status_code == 200
+        assert store.is_file()
+        assert not (data / "store").exists()
+        command(data, "policy", "show")
+
+
+@both
+def test_what_is_under_way_does_not_hold_it_up(app: App, tmp_path: Path) -> None:
+    with demo(app, tmp_path / "data") as running:
+        address = ("127.0.0.1", running.port)
+        with socket.create_connection(address) as upload, socket.create_connection(address) as idle:
+            upload.sendall(
+                b"PUT /files/half.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+                b"Authorization: Basic YWxpY2U6ZGVtbw==\r\n\r\nhalf"
+            )
+            idle.sendall(f"GET / HTTP/1.1\r\nHost: localhost:{running.port}\r\n\r\n".encode())
+            assert idle.recv(4096).startswith(b"HTTP/1.1 200")
+            assert running.ends() == 0
+
+
+def test_an_open_socket_does_not_hold_it_up(tmp_path: Path) -> None:
+    with demo("starlette", tmp_path / "data") as running:
+        basic = {"Authorization": "Basic YWxpY2U6ZGVtbw=="}
+        with connect(f"ws://localhost:{running.port}/live", additional_headers=basic) as ward:
+            assert "confidential" in str(ward.recv())
+            assert running.ends() == 0
+            with pytest.raises(ConnectionClosed):
+                ward.recv(timeout=GRACE)
+
+
+@both
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("serving", [True, False])
+def test_a_signal_ends_it_well_at_any_time(
+    app: App, number: signal.Signals, serving: bool, tmp_path: Path
+) -> None:
+    with demo(app, tmp_path / "data") as running:
+        if serving:
+            assert httpx2.get(running.url).status_code == 200
+        assert running.ends(number) == 0
+
+
+def test_a_worker_does_not_outlive_its_killed_parent(tmp_path: Path) -> None:
+    with demo("flask", tmp_path / "data") as running:
+        assert httpx2.get(running.url).status_code == 200
+        assert len(running.children()) == 1
+        assert running.ends(signal.SIGKILL) == -signal.SIGKILL
+
+
+@both
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_busy_port_is_said_in_a_sentence(
+    app: App, family: socket.AddressFamily, host: str, tmp_path: Path
+) -> None:
+    with socket.socket(family) as taken:
+        taken.bind((host, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [PROGRAM, "demo", "--app", app, "--port", str(port), "--data", str(tmp_path / "data")],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Error: Port {port} is busy: something else listens there. Stop it, or name another by --port.\n"
+    )
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_store_that_is_not_one_changes_nothing(tmp_path: Path) -> None:
+    words = ["demo", "--port", "0", "--data", str(tmp_path / "data"), "--store", "mysql://x"]
+    done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith('Error: [store] url = "mysql://x"')
+    assert not (tmp_path / "data" / "mfa-gate.toml").exists()
+
+
+def test_outside_a_clone_it_says_where_the_portals_are(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "src" / "mfa_gate", tmp_path / "lib" / "mfa_gate")
+    done = subprocess.run(
+        [sys.executable, "-c", "from mfa_gate.cli import main; main()", "demo", "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "lib")},
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "Clone the repository and run scripts/demo" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lib"]
