@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from docs import command_line, settings_page
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
-GENERATED: Final[Mapping[str, Callable[[], str]]] = {}
+GENERATED: Final[Mapping[str, Callable[[], str]]] = {
+    "reference/command-line.md": command_line.page,
+    "reference/settings.md": settings_page.page,
+}
 """Page below `docs/` to the function that writes it out of the code."""
 
 LINK: Final = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|^\[[^\]]+\]:\s+(\S+)", re.MULTILINE)

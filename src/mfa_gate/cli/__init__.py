@@ -25,7 +25,7 @@ __all__ = ["main"]
     default=DEFAULT_SETTINGS,
     show_default=True,
     show_envvar=True,
-    help="The settings file. Every command also takes it after its own name.",
+    help="The settings file; also taken after a command's own name.",
 )
 @click.pass_context
 def main(ctx: click.Context, settings: Path) -> None:

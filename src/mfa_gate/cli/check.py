@@ -102,6 +102,9 @@ def _store_problems(invocation: Invocation, settings: Settings, keys: KeyRing) -
             f"it says {moment(invocation.now)} UTC, but something was recorded at {moment(last)}. Set it: "
             "codes of authenticator apps depend on it, and sessions end early.",
         )
+    anchor = settings.anchor.path
+    if anchor is not None and not anchor.exists():
+        yield _warning("[anchor] path", "nothing has been written there yet: rollback is not detected.")
     if _is_open_to_others(path):
         yield _warning("store", f'others can read "{path}". Run `chmod 600 {path}`.')
     if policy.require_two_step and settings.mode == "observe":

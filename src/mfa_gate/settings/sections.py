@@ -82,7 +82,9 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None = None
     """A file that is not kept with the store."""
     syslog: str = ""
+    """Not available in this version."""
     webhook: str = ""
+    """Not available in this version."""
 
     def __post_init__(self) -> None:
         for key in ("syslog", "webhook"):
@@ -107,6 +109,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     dir: Path | None = None
     """Every mail becomes a file in this folder: for demonstrations."""
     smtp: str = ""
+    """Not available in this version."""
 
     def __post_init__(self) -> None:
         require(not self.smtp, "[mail] smtp", "(not shown)", "not available in this version. Use dir.")
