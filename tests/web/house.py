@@ -1,8 +1,10 @@
 """A portal behind the real gate, real store and real pages, under the test's own clock, and browsers that visit it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +30,7 @@ from mfa_gate.wiring import Sources
 NOW = 1_800_000_000 - 1_800_000_000 % 30
 HOME = "http://localhost:8000"
 PEOPLE = {"root": "Robin Root", "help": "Harper Help", "alice": "Alice Moreau", "bob": "Bob Tanaka"}
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 RULES = [
     {"kind": "sign_in", "path": "/login"},
     {"kind": "sign_out", "path": "/logout"},
@@ -91,6 +94,14 @@ class House:
         assert found is not None
         return found
 
+    def id_of(self, user: str) -> str:
+        """Somebody's account id."""
+        return account_id("portal", user)
+
+    def sessions(self, user: str) -> tuple[str, ...]:
+        """Keys of somebody's sessions."""
+        return tuple(each.key for each in self.store.sessions(self.id_of(user), int(self.clock())))
+
     def events(self, user: str) -> list[str]:
         """What is recorded of somebody, oldest first."""
         found = self.store.events(account_id=account_id("portal", user), kind=None, before=None, limit=500)
@@ -122,7 +133,7 @@ def _settings(place: Path, home: str, more: dict[str, Any]) -> Settings:
 
 
 class Browser:
-    """A browser on this machine: it keeps cookies, says where its requests come from, and sends the forms it is shown."""
+    """A browser on this machine: it keeps cookies, says where requests come from, and sends the forms it is shown."""
 
     def __init__(self, house: House, user: str | None) -> None:
         self.house = house
@@ -151,8 +162,8 @@ class Browser:
         """Everything that the page says."""
         return " ".join(self.page.get_text(" ").split())
 
-    def headers(self, **more: str) -> dict[str, str]:
-        """What a browser sends when somebody follows a link."""
+    def headers(self, more: Mapping[str, str] = NO_HEADERS) -> dict[str, str]:
+        """What a browser sends when somebody follows a link, and `more`."""
         names = (
             {}
             if self.user is None
@@ -167,17 +178,25 @@ class Browser:
             **more,
         }
 
-    def get(self, path: str, *, follow: bool = True, **headers: str) -> Response:
+    def get(self, path: str, more: Mapping[str, str] = NO_HEADERS, *, follow: bool = True) -> Response:
         """Go to an address."""
-        self.last = self.client.get(path, headers=self.headers(**headers))
+        self.last = self.client.get(path, headers=self.headers(more))
         while follow and self.last.status_code in {302, 303, 307}:
-            self.last = self.client.get(self.last.headers["location"], headers=self.headers(**headers))
+            self.last = self.client.get(self.last.headers["location"], headers=self.headers(more))
         return self.last
 
-    def post(self, path: str, fields: dict[str, str], *, follow: bool = True, **headers: str) -> Response:
+    def post(
+        self,
+        path: str,
+        fields: Mapping[str, str],
+        more: Mapping[str, str] = NO_HEADERS,
+        *,
+        follow: bool = True,
+    ) -> Response:
         """Send a form as it is given, from a page of the portal's own origin."""
-        sent = self.headers(**({"Origin": self.house.home} | headers))
-        answer = self.client.post(path, data=fields, headers=sent)
+        answer = self.client.post(
+            path, data=fields, headers=self.headers({"Origin": self.house.home, **more})
+        )
         self.last = answer
         if follow and answer.status_code == 303:
             self.get(answer.headers["location"])
@@ -209,9 +228,10 @@ class Browser:
 
     def enroll(self, *, setup_code: str | None = None) -> Response:
         """Go through the wizard up to the recovery codes, from wherever it was asked for."""
-        if not self.heading.startswith("Protect your account"):
+        if self.last is None or not self.heading.startswith("Protect your account"):
             self.get("/mfa/setup")
-        self.submit("setup/choose", **({} if setup_code is None else {"setup_code": setup_code}))
+        fields = self.form("setup/choose") | ({} if setup_code is None else {"setup_code": setup_code})
+        self.post("/mfa/setup/choose", fields)
         key = self.page.find(id="key")
         assert key is not None, self.words
         self.secret = "".join(key.get_text().split())

@@ -72,12 +72,14 @@ def _take_choice(caller: Caller, form: Form) -> GateResponse:
 
 
 def _confirm(caller: Caller, form: Form) -> GateResponse:
-    call, code = caller.call, form.get("code")
+    call, code, challenge = caller.call, form.get("code"), caller.pending.enrollment
+    if challenge is None:
+        return caller.go("setup")
     begun = _begun(caller)
     if begun is not None and not code.strip():
         return caller.show(_scan(begun, "missing"), status=422)
     result = call.services.self_service.confirm_enrollment(
-        caller.visitor, caller.pending.id, caller.pending.enrollment or "", code, "", call.now
+        caller.visitor, caller.pending.id, challenge, code, "", call.now
     )
     match result:
         case Enrolled(replaced=True, opened=opened):
@@ -198,7 +200,7 @@ def _enrolled_meanwhile(caller: Caller) -> GateResponse | None:
 
 
 show_setup = shows(_show, first=_unverified)
-take_choice = takes(_take_choice, back="setup", first=_unverified, settled=_enrolled_meanwhile)
+take_choice = takes(_take_choice, back="setup", first=_unverified)
 take_confirm = takes(_confirm, back="setup", first=_unverified, settled=_enrolled_meanwhile)
 take_back = takes(_go_back, back="setup", first=_unverified)
 take_later = takes(_do_later, back="setup", first=_unverified)
