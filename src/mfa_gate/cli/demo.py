@@ -77,6 +77,7 @@ def _portal(app: str, site: "Site") -> Any:  # noqa: ANN401 - an ASGI or a WSGI 
     os.environ["PORTAL_SECRET"] = site.secret
     sys.path.insert(0, str(ROOT))
     try:
+        importlib.import_module("gunicorn" if app == "flask" else "uvicorn")
         return importlib.import_module(f"examples.{app}_app.gated").app
     except ModuleNotFoundError as error:
         raise click.ClickException(
@@ -93,7 +94,7 @@ def _say(site: "Site", data: Path) -> None:
     click.echo(f"  users   {users}; everybody's password is {PASSWORD}")
     click.echo(f"  mail    goes to {site.settings.mail.dir}/")
     click.echo(f"  data    {data}/: settings, keys, store and anchor, kept for the next start")
-    click.echo(f"  shell   mfa-gate --settings {site.settings_path} users list")
+    click.echo(f"  shell   {sys.argv[0]} --settings {site.settings_path} users list")
     click.echo(
         "The settings of the demo waive the administrator's setup code: whoever knows the password of admin"
     )
