@@ -39,6 +39,7 @@ from mfa_gate.web.api_schema import (
     User,
     UserProfile,
     Users,
+    given,
 )
 
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -105,7 +106,7 @@ def _told(policy: Policy) -> PolicyNow:
 def _users(call: Call, sent: FindUsers) -> GateResponse:
     reporting = call.services.reporting
     page = reporting.people(
-        status=sent.status, prefix=sent.q, after=sent.after, limit=sent.limit, now=call.now
+        status=given(sent.status), prefix=sent.q, after=given(sent.after), limit=sent.limit, now=call.now
     )
     users = tuple(_user(row.account, row.status, call.visitor.policy) for row in page.rows)
     return call.answer(Users(users=users, next=page.next, counts=reporting.overview(call.now).counts))
@@ -177,7 +178,7 @@ def _session(session: Session) -> SessionNow:
 
 def _audit(call: Call, sent: FindEvents) -> GateResponse:
     found = call.services.reporting.audit(
-        account_id=sent.user, kind=sent.kind, before=sent.before, limit=sent.limit
+        account_id=given(sent.user), kind=given(sent.kind), before=given(sent.before), limit=sent.limit
     )
     return call.answer(AuditPage(events=tuple(_event(each) for each in found.events), next=found.before))
 

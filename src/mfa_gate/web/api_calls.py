@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from mfa_gate.core.decision import Deny, Malformed, Unavailable
+from mfa_gate.core.decision import SPELLING, Deny, Malformed, Unavailable
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers, printable
 from mfa_gate.core.origins import origin_verdict
@@ -145,9 +145,11 @@ def _identify(services: Services, request: GateRequest, params: Mapping[str, str
     now = int(services.clock())
     verdict = services.checker.check(request, look="fresh")
     visitor = visitor_of(verdict, request, OTHERS, "api", now)
-    # Security: where the policy is off another spelling passes to the portal, but the account is not theirs (B14).
-    if visitor is None or not same_spelling(visitor.account, visitor.identity):
+    if visitor is None:
         return _turned_away(verdict, request, services, now)
+    # Security: where the policy is off another spelling passes to the portal, but the account is not theirs (B14).
+    if not same_spelling(visitor.account, visitor.identity):
+        return respond(Deny(reason=SPELLING), request, services.places, now) or unavailable()
     way, sign_in = _way(services, request, visitor, now)
     return Call(
         services=services,

@@ -3,9 +3,9 @@
 The OpenAPI document is drawn from these, so a field's meaning stands beside it once. All times are UTC seconds.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mfa_gate.core.accounts import FactorKind
 from mfa_gate.core.events import EventKind
@@ -25,6 +25,14 @@ AccountId: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
 # As far as every JSON reader agrees on integers (RFC 8259 §6), and no further than the store can look.
 Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+T = TypeVar("T")
+
+
+def given(value: T | UnsetType) -> T | None:
+    """A field of an address, or None if it is not there. None itself would also be read from the word `null`."""
+    return None if isinstance(value, UnsetType) else value
 
 
 class Taken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,18 +101,20 @@ class GiveReason(Taken, frozen=True, kw_only=True):
 class FindUsers(Taken, frozen=True, kw_only=True):
     """Which people to list."""
 
-    status: Annotated[Status, Meta(description="Only people with this status.")] | None = None
+    status: Annotated[Status, Meta(description="Only people with this status.")] | UnsetType = UNSET
     q: Annotated[str, Meta(max_length=200, description="The start of a name, e-mail or account name.")] = ""
-    after: Annotated[str, Meta(max_length=2_000, description="`next` of the page before.")] | None = None
+    after: Annotated[str, Meta(max_length=2_000, description="`next` of the page before.")] | UnsetType = (
+        UNSET
+    )
     limit: Limit = 50
 
 
 class FindEvents(Taken, frozen=True, kw_only=True):
     """Which events to list."""
 
-    user: AccountId | None = None
-    kind: Annotated[EventKind, Meta(description="Only events of this kind.")] | None = None
-    before: Annotated[Position, Meta(description="`next` of the page before.")] | None = None
+    user: AccountId | UnsetType = UNSET
+    kind: Annotated[EventKind, Meta(description="Only events of this kind.")] | UnsetType = UNSET
+    before: Annotated[Position, Meta(description="`next` of the page before.")] | UnsetType = UNSET
     limit: Limit = 50
 
 

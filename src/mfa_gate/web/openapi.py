@@ -134,8 +134,9 @@ def _operation(operation: Operation[Any], schemas: Json) -> Json:
 _REQUEST_HEADER: Json = {
     "name": "MFA-Gate-Request",
     "in": "header",
-    "description": "Needed where no `Origin` is sent.",
-    "schema": {"type": "string", "enum": ["1"]},
+    "description": "`1`; needed where no `Origin` is sent.",
+    "schema": {"type": "string"},
+    "example": "1",
 }
 
 
@@ -157,15 +158,8 @@ def _query_parameters(operation: Operation[Any], schemas: Json) -> Iterable[Json
             "name": field.encode_name,
             "in": "query",
             "required": field.required,
-            "schema": _without_null(described[field.encode_name]),
+            "schema": described[field.encode_name],
         }
-
-
-def _without_null(schema: Json) -> Json:
-    """A field of an address is there or not; it is never null."""
-    kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
-    options = [each for each in kept.pop("anyOf", ()) if each != {"type": "null"}]
-    return kept | options[0] if len(options) == 1 else kept | ({"anyOf": options} if options else {})
 
 
 def _success(operation: Operation[Any]) -> Json:
