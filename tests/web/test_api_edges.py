@@ -5,10 +5,13 @@ import json
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 from webtest import TestApp
 
+from mfa_gate.gate import Gate
 from mfa_gate.web.api_bodies import MAX_BYTES
-from tests.web.api_client import API, enrolled
+from mfa_gate.wiring import Sources
+from tests.web.api_client import API, ApiClient, enrolled, problem_of
 from tests.web.house import House
 
 PIECE = b" " * 4096
@@ -98,3 +101,21 @@ def test_the_wsgi_door_carries_the_same_api(strict: House) -> None:
     assert app.put(f"{API}/verify", "{}", headers=named, status=405).headers["Allow"] == "POST"
     big = json.dumps({"setup_code": "x" * MAX_BYTES})
     assert app.post(f"{API}/totp", big, headers={**named, "Content-Type": "application/json"}, status=413)
+
+
+def _no_randomness(size: int) -> bytes:
+    message = f"secret cause: {size} bytes"
+    raise OSError(message)
+
+
+def test_w23_a_failure_that_nobody_thought_of_is_503_without_its_cause(
+    strict: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = strict.clock
+    gate = Gate(strict.settings, sources=Sources(clock=clock, monotonic=clock, random=_no_randomness))
+    alice = ApiClient(strict, "alice")
+    alice.client = TestClient(gate.asgi(strict.app), base_url=strict.home, client=("127.0.0.1", 50_000))
+    answer = alice.post("totp")
+    assert problem_of(answer) == (503, "unavailable")
+    assert "cause" not in answer.text
+    assert "secret cause" in caplog.text

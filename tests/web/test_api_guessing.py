@@ -1,7 +1,12 @@
 """Codes through the API: one use, one answer for every wrong one, one budget for all clients."""
 
+import json
+from base64 import b64encode
+from pathlib import Path
+
 import pytest
 from httpx2 import Response
+from itsdangerous import TimestampSigner
 
 from mfa_gate.core.throttle import OTHERS
 from tests.web.api_client import ApiClient, enrolled, problem_of
@@ -236,3 +241,40 @@ def test_observing_the_api_says_what_would_be_asked(build: Build) -> None:
     alice = enrolled(house, "alice")
     assert alice.state() == "verified"
     assert alice.beside().state() == "code_required"
+
+
+SECRET = "a secret of the portal's own, long enough to sign with"
+
+
+def _signed_in(house: House, sign_in: str) -> ApiClient:
+    """A client whose first step is a portal sign-in with a name of its own."""
+    client = ApiClient(house, None)
+    session = b64encode(json.dumps({"user": "alice", "sid": sign_in}).encode())
+    client.client.cookies.set("session", TimestampSigner(SECRET).sign(session).decode())
+    return client
+
+
+def test_where_a_sign_in_has_a_name_enrollment_count_and_session_are_bound_to_it(
+    build: Build, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    secret.chmod(0o600)
+    source = {
+        "source": "starlette_session",
+        "secret": f"file:{secret}",
+        "field": "user",
+        "session_id_field": "sid",
+        "max_age": 10**9,
+    }
+    house = build(identity=[source])
+    house.require_two_step()
+    one, two = _signed_in(house, "one"), _signed_in(house, "two")
+    enrollment = one.begin()
+    stolen = two.post("totp/confirm", enrollment=enrollment, code=one.code())
+    assert problem_of(stolen) == (404, "not_found")
+    assert one.post("totp/confirm", enrollment=enrollment, code=one.code()).status_code == 200
+    assert (one.state(), two.state()) == ("verified", "code_required")
+    assert not [name for name in two.client.cookies if name.endswith("_pending")]
+    two.post("verify", factor="totp", code=one.wrong_code())
+    assert house.account("alice").totps[0].strikes.shares == (("two", 1),)
