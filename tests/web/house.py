@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pyotp
@@ -20,12 +20,16 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from mfa_gate.core.accounts import Account, account_id
+from mfa_gate.flows.administration import Administration
+from mfa_gate.flows.committing import Committer
+from mfa_gate.flows.results import MadeSetupCode
 from mfa_gate.gate import Gate
 from mfa_gate.keys import KeyRing
+from mfa_gate.ports import Change, Store
 from mfa_gate.settings import Settings
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite import SqliteStore
-from mfa_gate.wiring import Sources
+from mfa_gate.wiring import Sources, build_door
 
 NOW = 1_800_000_000 - 1_800_000_000 % 30
 HOME = "http://localhost:8000"
@@ -53,6 +57,21 @@ class Clock:
         self.now += seconds
 
 
+class Faulty:
+    """A store that fails where it is told to: `failures` maps names of its verbs to errors, `*` means all of them."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.store_id = store.store_id
+        self.failures: dict[str, Exception] = {}
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        error = self.failures.get(name) or self.failures.get("*")
+        if error is not None:
+            raise error
+        return getattr(self._store, name)
+
+
 class House:
     """One gate around a canary portal that remembers what reached it; `store` is a door of the test's own."""
 
@@ -71,7 +90,10 @@ class House:
             now=int(self.clock()),
         )
         sources = Sources(clock=self.clock, monotonic=self.clock, random=os.urandom)
+        self._pepper = keys.pepper[-1].secret
         self.gate = Gate(_settings(place, home, settings), sources=sources)
+        self.faulty = Faulty(self.store)
+        self.gate.parts.current = build_door(self.gate.settings, keys, cast("Store", self.faulty), sources)
         self.app = self.gate.asgi(Starlette(routes=[Route("/{path:path}", self._portal)]))
 
     def close(self) -> None:
@@ -107,11 +129,32 @@ class House:
         found = self.store.events(account_id=account_id("portal", user), kind=None, before=None, limit=500)
         return [recorded.event.kind for recorded in reversed(found)]
 
+    def commit(self, account: Account) -> None:
+        """Write an account as it is given."""
+        self.store.commit(Change(account=account), int(self.clock()))
+        self.clock.go(1)
+
     def require_two_step(self, *, on: bool = True) -> None:
         """Turn the policy on or off at the store."""
         policy = replace(self.store.policy(), require_two_step=on)
         self.store.commit_policy(policy, (), int(self.clock()))
         self.clock.go(1)
+
+    def make_setup_code(self, user: str) -> str:
+        """What `mfa-gate admin-code` prints for an administrator."""
+        administration = Administration(
+            self.store,
+            self.store,
+            Committer(self.store, lambda _: None),
+            self.store,
+            pepper=self._pepper,
+            random=os.urandom,
+            role_of=self.gate.settings.is_admin,
+            policy_changed=lambda: None,
+        )
+        made = administration.make_setup_code("tester", "portal", user, int(self.clock()))
+        assert isinstance(made, MadeSetupCode)
+        return made.code
 
     async def _portal(self, request: Request) -> PortalResponse:
         self.reached.append(request.url.path)

@@ -4,6 +4,7 @@ from typing import Literal, get_args
 
 from msgspec.structs import replace
 
+from mfa_gate.core.events import SYSTEM
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.results import Confirmation, Conflict, NeedsVerification, NotAllowed, PolicyChanged
@@ -95,7 +96,7 @@ def _view(caller: Caller) -> AdminPolicies:
         enrolled=overview.covered,
         saved=told(caller, get_args(Saved)),
         changed_at=policy.changed_at or None,
-        changed_by=policy.changed_by or None,
+        changed_by=None if policy.changed_by in {"", SYSTEM.subject} else policy.changed_by,
     )
 
 
