@@ -238,7 +238,7 @@ class TestStore:
     @pytest.mark.parametrize(
         "url",
         ["", "gate.db", "sqlite:", "sqlite://", "sqlite:///", "sqlite://host/x.db", "sqlite:///a/b?mode=ro",
-         "sqlite:///a/b/", "sqlite:///gate.db", "postgres://h/x", "redis://localhost", "sqlite:///a\0b/c"],
+         "sqlite:///a/b/", "sqlite:///gate.db", "postgres://h/x", "redis:/localhost", "sqlite:///a\0b/c"],
     )  # fmt: skip
     def test_any_other_is_refused(self, url: str) -> None:
         with pytest.raises(SettingsError, match=r"^\[store\] url = "):
@@ -246,7 +246,14 @@ class TestStore:
 
     def test_a_later_one_is_called_later(self) -> None:
         with pytest.raises(SettingsError, match="not available in this version"):
-            Store(url="rediss://store.example.org")
+            Store(url="redis+cluster://a.example.org:6379,b.example.org:6379")
+
+    def test_a_redis_url_names_a_server_and_no_file(self) -> None:
+        store = Store(url="redis://gate:hunter2@store.example.org/3")
+        assert store.redis
+        assert (store.redis.host, store.redis.db) == ("store.example.org", 3)
+        assert str(store) == "redis://store.example.org:6379/3"
+        assert "hunter2" not in repr(store)
 
 
 def test_what_is_not_built_is_not_silently_taken() -> None:

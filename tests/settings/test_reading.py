@@ -113,7 +113,7 @@ def test_everything_of_the_reference_is_read() -> None:
             {"identity": [{"source": "flask_session", "field": "u"}]},
             '[[identity]] 1: secret is missing. Write "env:',
         ),
-        ({"store": {}}, '[store] url is missing. Write "sqlite:///path".'),
+        ({"store": {}}, '[store] url is missing. Write "sqlite:///path" or "redis://host:6379/0".'),
         ({"oidc": {"providers": []}}, "[oidc] is not available in this version"),
         ({"keys": {"file": 3}}, "[keys] file = 3: write a path, in quotes."),
         (

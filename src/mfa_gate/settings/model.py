@@ -100,6 +100,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The settings in `data` (the shape of the file), with `MFA_GATE_*` of `environ` over it."""
         source = reading.Source(base=base, environ=os.environ if environ is None else environ, later=LATER)
         found = reading.read(data, cls, source)
+        if found.store.redis is not None:
+            return found
         store = msgspec.structs.replace(found.store, url=f"sqlite://{base.absolute() / found.store.path}")
         return msgspec.structs.replace(found, store=store)
 

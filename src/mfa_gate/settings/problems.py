@@ -107,15 +107,16 @@ def _reach_problems(settings: Settings) -> list[Problem]:
                 "do not work. Write https:// if browsers reach it so.",
             )
         )
+    folder = None if settings.store.redis else settings.store.path.parent
     if settings.anchor.path is None:
         found.append(_warning("[anchor] path", "there is no anchor: rollback is not detected."))
-    elif settings.anchor.path.parent == settings.store.path.parent:
+    elif settings.anchor.path.parent == folder:
         found.append(
             _warning(
                 "[anchor] path", "it is in the store's own folder: who puts back the one puts back both."
             )
         )
-    if settings.keys.file is not None and settings.keys.file.parent == settings.store.path.parent:
+    if settings.keys.file is not None and settings.keys.file.parent == folder:
         found.append(_warning("[keys] file", "it is in the store's own folder: a thief of the one has both."))
     if settings.logo is not None and not settings.logo.is_file():
         found.append(_error("logo", f'there is no file "{settings.logo}".'))

@@ -187,8 +187,8 @@ class _Walk:
 _HINTS: Final = {
     "public_url": "Write the address at which browsers reach the portal, like https://portal.example.org.",
     "identity": "Write at least one [[identity]] table: from it the gate learns who is signed in.",
-    "store": 'Write a [store] table with url = "sqlite:///path".',
-    "url": 'Write "sqlite:///path".',
+    "store": 'Write a [store] table with url = "sqlite:///path" or "redis://host:6379/0".',
+    "url": 'Write "sqlite:///path" or "redis://host:6379/0".',
     "secret": 'Write "env:NAME" or "file:PATH", naming where the portal\'s own secret is.',
     "field": 'Write the key of the portal\'s session that holds the user, like "user".',
 }

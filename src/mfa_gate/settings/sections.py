@@ -7,12 +7,18 @@ from typing import Final, Literal
 import msgspec
 
 from mfa_gate.core.policy import PathRule
+from mfa_gate.settings.store_urls import (
+    LATER_SCHEMES,
+    SCHEMES,
+    RedisAddress,
+    redis_address,
+    without_password,
+)
 from mfa_gate.settings.values import is_our_cookie, is_plain, is_token, origin, path_of_ours, refuse, require
 
 CARRIERS: Final = ("cookie", "header", "query")
 _ABSOLUTE: Final = re.compile(r"sqlite:(?:/|///|////)([^/?#][^?#]*)")
 _RELATIVE: Final = re.compile(r"sqlite:([^/?#][^?#]*)")
-_LATER_STORES: Final = ("redis://", "rediss://", "redis+sentinel://", "redis+cluster://")
 _METHOD: Final = re.compile(r"[A-Z][A-Z-]*")
 _MAX_AGE: Final = 24 * 3600
 RULE_KINDS: Final = ("sign_in", "sign_out", "public", "step_up")
@@ -47,23 +53,46 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     """Where accounts, sessions, policy and audit are kept."""
 
     url: str
-    """`sqlite:///absolute/path`, or `sqlite:relative/path` (from the settings file's folder)."""
+    """`sqlite:///absolute/path`, `sqlite:relative/path` (from the settings file's folder), or
+    `redis://user:password@host:port/0`, and `rediss://` for TLS (`?ca=/path`); with a password as `env:NAME`."""
     durability: Literal["full"] = "full"
     """`full`: what was answered survives a power cut."""
 
     def __post_init__(self) -> None:
-        later = self.url.startswith(_LATER_STORES)
-        require(not later, "[store] url", self.url, "not available in this version. Write sqlite:///path.")
+        shown = without_password(self.url)
+        later = self.url.startswith(LATER_SCHEMES)
+        require(not later, "[store] url", shown, "not available in this version. Write redis://host:6379/0.")
+        if self.url.startswith(SCHEMES):
+            redis_address(self.url)
+            return
         found = _ABSOLUTE.fullmatch(self.url) or _RELATIVE.fullmatch(self.url)
-        form = "write sqlite:///absolute/path, or sqlite:path for a path from the settings file's folder."
-        require(found and is_plain(self.url) and not self.url.endswith("/"), "[store] url", self.url, form)
-        at_root = self.url.startswith("sqlite:///") and len(self.path.parts) < 3
-        cure = f"this is a file in the root folder. Write sqlite:{self.path.name} for one beside the settings file."
+        form = (
+            "write sqlite:///absolute/path, sqlite:path for a path from the settings file's folder, "
+            "or redis://host:6379/0."
+        )
+        require(found and is_plain(self.url) and not self.url.endswith("/"), "[store] url", shown, form)
+        path = self._file()
+        at_root = self.url.startswith("sqlite:///") and len(path.parts) < 3
+        cure = (
+            f"this is a file in the root folder. Write sqlite:{path.name} for one beside the settings file."
+        )
         require(not at_root, "[store] url", self.url, cure)
+
+    def __repr__(self) -> str:
+        return f"Store(url={without_password(self.url)!r}, durability={self.durability!r})"
+
+    def __str__(self) -> str:
+        """Where the store is, as it may be shown: without a password."""
+        return str(self.redis or self.path)
+
+    @property
+    def redis(self) -> RedisAddress | None:
+        """The server, if the store is on one; None: it is a file."""
+        return redis_address(self.url) if self.url.startswith(SCHEMES) else None
 
     @property
     def path(self) -> Path:
-        """The database file; absolute once the settings are read."""
+        """The database file; absolute once the settings are read. Ask `redis` first."""
         if found := _ABSOLUTE.fullmatch(self.url):
             return Path("/", found[1])
         return Path(self.url.removeprefix("sqlite:"))

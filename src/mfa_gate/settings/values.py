@@ -91,7 +91,7 @@ def origin(url: str, setting: str) -> str:
     bare = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
     require(bare and not url.endswith(("?", "#")), setting, url, cure)
     host = (parts.hostname or "").lower()
-    require(_is_host(host), setting, url, f"the host is not a name or an address in ASCII; {cure}")
+    require(is_host(host), setting, url, f"the host is not a name or an address in ASCII; {cure}")
     written = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == _DEFAULT_PORTS[parts.scheme] else f":{port}"
     return f"{parts.scheme}://{written}{suffix}"
@@ -139,7 +139,8 @@ def path_of_ours(path: str, setting: str) -> None:
     )
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """True for an address, or a name of lower-case ASCII letters, digits, dashes and dots."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
