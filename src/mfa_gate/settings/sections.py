@@ -71,7 +71,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
             "or redis://host:6379/0."
         )
         require(found and is_plain(self.url) and not self.url.endswith("/"), "[store] url", shown, form)
-        path = self._file()
+        path = self.path
         at_root = self.url.startswith("sqlite:///") and len(path.parts) < 3
         cure = (
             f"this is a file in the root folder. Write sqlite:{path.name} for one beside the settings file."
