@@ -290,6 +290,12 @@ def test_w01_the_way_back_is_a_place_of_the_portal_or_none(request_: GateRequest
 def test_a_form_that_was_sent_comes_back_to_the_page_it_stood_on() -> None:
     assert header(answer(ASKING, POSTED), "location") == "/mfa/verify?next=%2Fform%3Fa%3D1"
     assert header(answer(ASKING, replace(POSTED, headers=NAVIGATION)), "location") == "/mfa/verify"
+
+
+def test_a_form_that_wants_a_fresh_code_says_how_fresh_and_a_page_says_it_by_its_address() -> None:
+    again = Verify(factors=("totp",), max_age=300)
+    assert header(answer(again, POSTED), "location") == "/mfa/verify?next=%2Fform%3Fa%3D1&max_age=300"
+    assert "max_age" not in (header(answer(again, BROWSER), "location") or "")
     assert header(answer(SignIn(), replace(POSTED, headers=NAVIGATION)), "location") == "/login?next=%2F"
 
 

@@ -135,7 +135,7 @@ def respond(decision: Decision, request: GateRequest, places: Places, now: int) 
                 setup_url=f"{places.public_url}{under(request, places)}/setup",
             )
         case Verify(factors=factors, max_age=max_age):
-            return _lead(request, places, "/verify") or problem(
+            return _lead(request, places, "/verify", max_age) or problem(
                 401,
                 "two_step_code_required",
                 "Confirm that it is you with a code.",
@@ -172,11 +172,15 @@ def asked_for(request: GateRequest, places: Places) -> str | None:
     return safe_next(request_target(request), places.public_url)
 
 
-def _lead(request: GateRequest, places: Places, page: str) -> GateResponse | None:
+def _lead(request: GateRequest, places: Places, page: str, max_age: int | None = None) -> GateResponse | None:
     if not is_navigation(request):
         return None
     target = asked_for(request, places)
-    query = f"?{urlencode({'next': target})}" if target else ""
+    fields = {"next": target} if target else {}
+    if max_age is not None and request.method not in ("GET", "HEAD"):
+        # The page to come back to does not want a fresh code, only the form that it sends: our page must be told.
+        fields["max_age"] = str(max_age)
+    query = f"?{urlencode(fields)}" if fields else ""
     return redirect(f"{under(request, places)}{page}{query}")
 
 
