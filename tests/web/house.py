@@ -40,6 +40,7 @@ RULES = [
     {"kind": "sign_out", "path": "/logout"},
     {"kind": "public", "path": "/static/"},
     {"kind": "step_up", "path": "/archive/", "max_age": 300},
+    {"kind": "step_up", "path": "/password", "methods": ["POST"], "max_age": 300},
 ]
 
 
@@ -94,7 +95,7 @@ class House:
         self.gate = Gate(_settings(place, home, settings), sources=sources)
         self.faulty = Faulty(self.store)
         self.gate.parts.current = build_door(self.gate.settings, keys, cast("Store", self.faulty), sources)
-        self.app = self.gate.asgi(Starlette(routes=[Route("/{path:path}", self._portal)]))
+        self.app = self.gate.asgi(Starlette(routes=[Route("/{path:path}", self._portal, methods=["GET", "POST"])]))
 
     def close(self) -> None:
         """Release the store's files."""

@@ -232,13 +232,14 @@ def test_a_page_that_wants_a_fresh_code_says_which_it_is_and_takes_no_recovery_c
     assert browser.last.text == "confidential"
 
 
-def test_a_door_can_ask_for_a_fresh_code_where_the_page_ahead_does_not_tell(strict: House) -> None:
+def test_a_form_that_wants_a_fresh_code_leads_back_to_the_page_it_stands_on(strict: House) -> None:
     browser = strict.enrolled("alice")
     strict.clock.go(301)
-    assert path_of(browser.get("/mfa/verify?next=/files/", follow=False)) == "/files/"
-    browser.get("/mfa/verify?next=/files/&max_age=300")
+    assert browser.get("/profile").text == "confidential"
+    browser.post("/password", {"new": "x"}, {"Referer": f"{strict.home}/profile"})
     assert browser.heading == ENTER_CODE
-    assert path_of(browser.submit("verify", code=browser.next_code())) == "/files/"
+    assert path_of(browser.submit("verify", code=browser.next_code())) == "/profile"
+    assert browser.post("/password", {"new": "x"}).text == "confidential"
 
 
 def test_too_many_wrong_codes_pause_this_way_and_leave_the_other_open(strict: House) -> None:

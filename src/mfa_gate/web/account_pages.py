@@ -132,7 +132,7 @@ def _unverified(caller: Caller) -> GateResponse | None:
     """Whoever has two-step confirms before they see or change anything of it."""
     if not caller.visitor.account.has_factor or caller.visitor.session is not None:
         return None
-    return caller.leading_to(caller.call.context().url("account")).go("verify")
+    return caller.leading_to(caller.call.url("account")).go("verify")
 
 
 def _not_enrolled(caller: Caller) -> GateResponse | None:

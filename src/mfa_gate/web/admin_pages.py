@@ -48,7 +48,7 @@ _CHANGES = frozenset(get_args(EventKind)) - {
 def _overview(caller: Caller) -> GateResponse:
     if caller.role == "help_desk":
         return caller.go("admin/users")
-    call, url = caller.call, caller.call.context().url
+    call, url = caller.call, caller.call.url
     now, policy = call.now, (overview := call.services.reporting.overview(call.now)).policy
     trail = call.services.reporting.audit(account_id=None, kind=None, before=None, limit=LOOKED_THROUGH)
     changes = [recorded for recorded in trail.events if recorded.event.kind in _CHANGES]
@@ -67,7 +67,7 @@ def _overview(caller: Caller) -> GateResponse:
 
 
 def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[Attention, ...]:
-    url = caller.call.context().url
+    url = caller.call.url
     found = [
         Attention(kind=kind, count=count, href=url("admin/users", status=kind))
         for kind in _WANT_A_LOOK
@@ -80,7 +80,7 @@ def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[A
 
 
 def _users(caller: Caller) -> GateResponse:
-    call, url = caller.call, caller.call.context().url
+    call, url = caller.call, caller.call.url
     query, after = call.query.get("q", "").strip(), call.query.get("after")
     status = next((each for each in _CHIPS if each == call.query.get("status")), None)
     page = call.services.reporting.people(
@@ -100,7 +100,7 @@ def _users(caller: Caller) -> GateResponse:
 
 
 def _chips(caller: Caller, chosen: Status | None, query: str) -> tuple[StatusChip, ...]:
-    call, url = caller.call, caller.call.context().url
+    call, url = caller.call, caller.call.url
     counts = call.services.reporting.overview(call.now).counts
     kept = {"q": query} if query else {}
     everybody = StatusChip(
@@ -125,7 +125,7 @@ def _user_line(caller: Caller, row: Row) -> UserLine:
     account = row.account
     return UserLine(
         id=account.id,
-        href=caller.call.context().url(f"admin/users/{account.id}"),
+        href=caller.call.url(f"admin/users/{account.id}"),
         name=account.name or account.subject,
         email=account.email or None,
         status=row.status,
@@ -136,7 +136,7 @@ def _user_line(caller: Caller, row: Row) -> UserLine:
 
 
 def _audit(caller: Caller) -> GateResponse:
-    call, url = caller.call, caller.call.context().url
+    call, url = caller.call, caller.call.url
     person, kind = call.query.get("person", "").strip(), call.query.get("kind", "")
     chosen = kind if kind in get_args(EventKind) else ""
     before = call.query.get("before", "")
@@ -181,7 +181,7 @@ def _account_of(caller: Caller, person: str) -> str | None:
 
 
 def _history(caller: Caller, trail: Trailing) -> tuple[HistoryLine, ...]:
-    url = caller.call.context().url
+    url = caller.call.url
     return history_lines(trail.events, lambda account_id: url(f"admin/users/{account_id}"))
 
 

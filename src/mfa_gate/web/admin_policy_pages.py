@@ -91,7 +91,7 @@ def _view(caller: Caller) -> AdminPolicies:
         effect=PolicyEffect(
             asked_to_set_up=impact.asked_to_set_up,
             unattributed=len(impact.unattributed),
-            asked_href=call.context().url("admin/users", status="missing"),
+            asked_href=call.url("admin/users", status="missing"),
         ),
         enrolled=overview.covered,
         saved=told(caller, get_args(Saved)),

@@ -95,7 +95,7 @@ def _name(profile: Profile) -> str:
 
 def _view(caller: Caller, profile: Profile, *, reason: str = "", reason_missing: bool = False) -> AdminUser:
     call, visitor, account = caller.call, caller.visitor, profile.account
-    administration, url = call.services.administration, call.context().url
+    administration, url = call.services.administration, call.url
     opens_at = account.opens_at if account.is_paused(call.now) else FOREVER
     return AdminUser(
         id=account.id,

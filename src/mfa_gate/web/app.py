@@ -44,7 +44,7 @@ Table = Mapping[str, Handler]
 
 
 def _front(call: Call) -> GateResponse:
-    return redirect(call.context().url("account"))
+    return redirect(call.url("account"))
 
 
 PAGES: Mapping[str, Table] = {

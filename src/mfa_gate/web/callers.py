@@ -64,14 +64,23 @@ class Call:
     @property
     def portal(self) -> str:
         """Path of the portal's front page."""
-        return f"{under(self.request, self.services.places).removesuffix(self.services.places.mount)}/"
+        return f"{self.mount.removesuffix(self.services.places.mount)}/"
+
+    @property
+    def mount(self) -> str:
+        """Path of the mount as the browser sees it."""
+        return under(self.request, self.services.places)
+
+    def url(self, page: str, /, **query: str | int) -> str:
+        """Address of another page of ours; `page` is its path below the mount."""
+        return PageContext(now=self.now, mount=self.mount).url(page, **query)
 
     def context(self) -> PageContext:
         """What a page needs of a request by nobody in particular."""
         services = self.services
         return PageContext(
             now=self.now,
-            mount=under(self.request, services.places),
+            mount=self.mount,
             language=choose_language(
                 ",".join(self.request.values("accept-language")), services.renderer().languages
             ),
@@ -97,7 +106,7 @@ class Call:
         context = self.context()
         view = Message(
             kind=kind,
-            retry_url=None if retry is None else f"{context.url()}{retry}",
+            retry_url=None if retry is None else f"{self.mount}/{retry}",
             reference=reference or None,
         )
         return self.page(view, context, status=status or usual)
@@ -148,7 +157,7 @@ class Caller:
 
     def go(self, path: str, **query: str) -> GateResponse:
         """To another page of ours."""
-        return redirect(self.call.context().url(path, **query), headers=(*self.cookies, *self._way()))
+        return redirect(self.call.url(path, **query), headers=(*self.cookies, *self._way()))
 
     def leave(self) -> GateResponse:
         """To the page first asked for; nothing is pending any more."""
@@ -199,7 +208,7 @@ class Caller:
 
 
 def identify(call: Call) -> Caller | GateResponse:
-    """The person behind a call, or what to answer if the portal names nobody. Store errors are raised later."""
+    """The person behind a call, or what to answer if the portal names nobody."""
     services, request = call.services, call.request
     verdict = services.checker.check(request, look="fresh")
     if verdict is None:

@@ -51,9 +51,9 @@ def takes(
         if stopped:
             return stopped
         form = accepted(caller, back=back.format_map(call.params))
-        if isinstance(form, GateResponse):
-            return (settled and settled(caller)) or form
-        return act(caller, form)
+        if not isinstance(form, GateResponse):
+            return act(caller, form)
+        return (settled and not _is_foreign(call) and settled(caller)) or form
 
     return handle
 
@@ -64,10 +64,13 @@ def accepted(caller: Caller, *, back: str) -> Form | GateResponse:
     form = call.sent
     if isinstance(form, Unreadable):
         return call.say("too_large" if form.status == 413 else "bad_request", status=form.status)
-    foreign = origin_verdict(call.request, call.services.places.public_url) == "foreign"
-    if foreign or not _holds(caller, form.get("csrf")):
+    if _is_foreign(call) or not _holds(caller, form.get("csrf")):
         return call.say("form_expired", retry=back)
     return form
+
+
+def _is_foreign(call: Call) -> bool:
+    return origin_verdict(call.request, call.services.places.public_url) == "foreign"
 
 
 def _holds(caller: Caller, token: str) -> bool:
