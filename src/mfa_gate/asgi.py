@@ -5,6 +5,7 @@ request is judged whole, in a thread if the store must be asked, and its body is
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from functools import partial
 
@@ -16,7 +17,7 @@ from mfa_gate.core.decision import AllowStranger, Visit
 from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.paths import OddPath, canonical_path
-from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private
+from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private, unavailable
 from mfa_gate.door import REQUEST_KEY, AsgiApp, Door, HasParts, Message, Receive, Scope, Send
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.facts import CachedFacts
@@ -24,6 +25,8 @@ from mfa_gate.flows.recall import Recall
 from mfa_gate.watch import CLOSE_CODE, LoopWatch, Stream
 
 HARMLESS_NAMES = 1_000
+
+log = logging.getLogger("mfa_gate")
 
 
 class _Payload:
@@ -168,27 +171,34 @@ class _Way:
 
     async def judged(self, scope: Scope, receive: Receive, send: Send) -> Passage | None:
         """The long way: the whole request is judged. None if the gate itself has answered it."""
+        try:
+            answer = await self._judge(scope)
+        except Exception:
+            # Security: whatever goes wrong before the portal is asked is never a pass.
+            log.exception("a request could not be judged")
+            answer = unavailable()
+        if isinstance(answer, GateResponse):
+            await _answer(scope, send, answer)
+        elif isinstance(answer, GateRequest):
+            await self.door.pages()({**scope, REQUEST_KEY: answer}, receive, send)
+        else:
+            return answer
+        return None
+
+    async def _judge(self, scope: Scope) -> Passage | GateResponse | GateRequest:
+        """What goes on to the portal, the gate's own answer, or the request for one of our pages."""
         door = self.door
         request = self._read(scope)
-        response: GateResponse | None
         if isinstance(request, OddPath):
-            response = odd_path(request)
-        elif request.method.upper() in NEVER_SERVED:
-            response = method_refused()
-        elif door.is_ours(request.path):
-            if scope["type"] == "http":
-                await door.pages()({**scope, REQUEST_KEY: request}, receive, send)
-                return None
-            response = method_refused()
-        else:
-            verdict = door.checker.check_cached(request)
-            if verdict is None:
-                verdict = await anyio.to_thread.run_sync(door.checker.check, request, limiter=self._limiter)
-            response = door.answer(verdict, request)
-            if response is None:
-                return self._passage(scope, request, verdict)
-        await _answer(scope, send, response)
-        return None
+            return odd_path(request)
+        if request.method.upper() in NEVER_SERVED:
+            return method_refused()
+        if door.is_ours(request.path):
+            return request if scope["type"] == "http" else method_refused()
+        verdict = door.checker.check_cached(request)
+        if verdict is None:
+            verdict = await anyio.to_thread.run_sync(door.checker.check, request, limiter=self._limiter)
+        return door.answer(verdict, request) or self._passage(scope, request, verdict)
 
     def _passage(self, scope: Scope, request: GateRequest, verdict: Verdict) -> Passage:
         forwarding = self.door.forwarding

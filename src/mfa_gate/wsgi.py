@@ -3,6 +3,7 @@
 Our own pages are the ASGI app behind a bridge, which is made in the process that serves (made before a fork it hangs).
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from types import TracebackType
@@ -13,8 +14,9 @@ from mfa_gate.core.decision import AllowStranger, Visit
 from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers
 from mfa_gate.core.paths import OddPath, canonical_wsgi_path
-from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private
+from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private, unavailable
 from mfa_gate.door import REQUEST_KEY, Door, HasParts, Receive, Scope, Send
+from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.facts import CachedFacts
 from mfa_gate.flows.recall import Recall
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HARMLESS_NAMES = 1_000
+
+log = logging.getLogger("mfa_gate")
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None
 
 
@@ -104,36 +108,53 @@ class _Way:
         return True
 
     def _long(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        try:
+            answer = self._judge(environ)
+        except Exception:
+            # Security: whatever goes wrong before the portal is asked is never a pass.
+            log.exception("a request could not be judged")
+            answer = unavailable()
+        if isinstance(answer, GateResponse):
+            return _answer(environ, start_response, answer)
+        if isinstance(answer, GateRequest):
+            environ[REQUEST_KEY] = answer
+            return self._bridge()(environ, start_response)
+        return self._pass(environ, start_response, answer.visit, answer.cached)
+
+    def _judge(self, environ: "WSGIEnvironment") -> Verdict | GateResponse | GateRequest:
+        """The verdict on what goes on to the portal, the gate's own answer, or the request for one of our pages."""
         door = self.door
         request = self._read(environ)
         if isinstance(request, OddPath):
-            return _answer(environ, start_response, odd_path(request))
+            return odd_path(request)
         if request.method.upper() in NEVER_SERVED:
-            return _answer(environ, start_response, method_refused())
+            return method_refused()
         if door.is_ours(request.path):
-            environ[REQUEST_KEY] = request
-            return self._bridge()(environ, start_response)
+            return request
         verdict = door.checker.check(request)
-        response = door.answer(verdict, request)
-        if response is not None:
-            return _answer(environ, start_response, response)
-        identity = verdict.visit.identity
+        answer = door.answer(verdict, request)
+        if answer is None:
+            self._prepare(environ, request, verdict)
+        return answer or verdict
+
+    def _prepare(self, environ: "WSGIEnvironment", request: GateRequest, verdict: Verdict) -> None:
+        """Leave in the environment what the portal is to see."""
+        forwarding = self.door.forwarding
         stranger = isinstance(verdict.decision, AllowStranger)
-        headers = door.forwarding.headers(request, identity, stranger=stranger)
-        told = door.told(verdict)
+        told = self.door.told(verdict)
         credentials = None if told is None else self._credentials(environ)
-        changed, gone = _rewrite(environ, headers)
+        changed, gone = _rewrite(
+            environ, forwarding.headers(request, verdict.visit.identity, stranger=stranger)
+        )
         if credentials is not None and told is not None:
             self._recall.remember(credentials, _place(environ), verdict, dict(told), _Payload(changed, gone))
+        if stranger:
+            changed["QUERY_STRING"] = forwarding.query(request.query)
+            gone = (*gone, "REMOTE_USER", "AUTH_TYPE")
         environ.update(changed)
         for name in gone:
             environ.pop(name, None)
-        if stranger:
-            environ["QUERY_STRING"] = door.forwarding.query(request.query)
-            for name in ("REMOTE_USER", "AUTH_TYPE"):
-                environ.pop(name, None)
         environ["mfa_gate"] = told
-        return self._pass(environ, start_response, verdict.visit, verdict.cached)
 
     def _pass(
         self,
