@@ -241,12 +241,27 @@ def build_services(
         name=settings.name,
         accent=settings.accent,
         logo=settings.logo,
+        sign_out_path=_sign_out_path(settings),
         role_of=settings.is_admin,
         clock=sources.clock,
         random=sources.random,
         ready=lambda: _what_is_missing(store),
         observing=settings.mode == "observe",
         setup_code=settings.admin.setup_code,
+    )
+
+
+def _sign_out_path(settings: Settings) -> str:
+    """The page on which a link signs somebody out of the portal."""
+    return next(
+        (
+            rule.path
+            for rule in settings.portal.rules
+            if rule.kind == "sign_out"
+            and not rule.path.endswith("/")
+            and (not rule.methods or "GET" in rule.methods)
+        ),
+        "",
     )
 
 

@@ -62,6 +62,18 @@ def test_after_ten_minutes_there_is_a_fresh_key_with_a_sentence_why(strict: Hous
     assert "Ten minutes have passed" in browser.words
 
 
+def test_after_five_codes_that_did_not_fit_there_is_a_fresh_key_too(strict: House) -> None:
+    browser = strict.browser("alice")
+    browser.get("/mfa/setup")
+    browser.submit("setup/choose")
+    key = browser.page.find(id="key")
+    for _ in range(5):
+        assert browser.page.find(id="key") == key
+        browser.submit("setup/confirm", code="000000")
+    assert browser.page.find(id="key") not in (None, key)
+    assert "Several codes didn't match, so here is a fresh picture" in browser.words
+
+
 def test_going_back_and_choosing_again_gives_another_key(strict: House) -> None:
     browser = strict.browser("alice")
     browser.get("/mfa/setup")
@@ -396,6 +408,8 @@ def test_signing_out_ends_the_session_and_takes_the_cookies_away(strict: House) 
     browser.get("/mfa/account")
     browser.submit("signout")
     assert browser.heading == "You are signed out"
+    link = next(each for each in browser.page.select("a") if "Sign out of Example Files" in each.get_text())
+    assert link["href"] == "/logout"
     assert "mfa_gate" not in browser.client.cookies
     browser.client.cookies["mfa_gate"] = cookie
     strict.clock.go(1)

@@ -184,6 +184,25 @@ def test_e04_another_browser_with_the_password_cannot_finish_or_see_an_enrollmen
     assert not strict.account("alice").has_factor
 
 
+@pytest.mark.parametrize("target", ["/" + '"' * 2_000, "/" + "x" * 2_047, "/?" + "x" * 5_000])
+def test_a_long_way_back_fits_the_cookie_or_leads_to_the_front_page(strict: House, target: str) -> None:
+    browser = strict.enrolled("alice")
+    browser.submit("setup/saved")
+    again = strict.browser("alice")
+    again.secret = browser.secret
+    answer = again.client.get("/mfa/verify", params={"next": target}, headers=again.headers())
+    assert answer.status_code == 200
+    again.last = answer
+    assert path_of(again.submit("verify", code=again.next_code(), follow=False)) in {"/", target}
+
+
+def test_an_address_of_administration_that_is_too_long_leads_to_administration(strict: House) -> None:
+    browser = strict.browser("root")
+    assert browser.get("/mfa/admin/users?q=" + "x" * 5_000).status_code == 200
+    assert browser.get("/mfa/admin/users?q=" + "%22" * 600 + '"' * 100).status_code == 200
+    assert browser.heading.startswith("Protect your account")
+
+
 def test_f03_a_session_gets_a_new_id_with_every_code(strict: House) -> None:
     browser = strict.enrolled("alice")
     first = browser.client.cookies["mfa_gate"]

@@ -39,7 +39,7 @@ def _door(roles: Collection[Role], *, fresh: bool) -> Gatekeeper:
             return call.say("not_found")
         if caller.role not in roles:
             return call.say("not_allowed")
-        here = caller.leading_to(f"{call.mount}/{call.below}" if fresh else caller.pending.next)
+        here = caller.leading_here() if fresh else caller
         if not visitor.account.has_factor:
             return here.go("setup")
         if visitor.session is None:

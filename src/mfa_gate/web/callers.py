@@ -12,6 +12,7 @@ import msgspec
 
 from mfa_gate.core.decision import Deny, Malformed, SignIn, Unavailable
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers, is_navigation
+from mfa_gate.core.origins import MAX_NEXT_LENGTH, safe_next
 from mfa_gate.core.responses import problem, redirect, respond, unavailable, under
 from mfa_gate.core.transitions import same_spelling
 from mfa_gate.flows.checking import Verdict
@@ -116,7 +117,9 @@ class Call:
         services, context = self.services, self.context()
         names = (services.cookie_name, pending_name(services.cookie_name))
         gone = tuple(clear_cookie(name, secure=services.secure) for name in names)
-        return self.page(Message(kind="signed_out"), context, headers=gone)
+        path = services.sign_out_path
+        view = Message(kind="signed_out", sign_out_url=f"{self.portal}{path[1:]}" if path else None)
+        return self.page(view, context, headers=gone)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +167,16 @@ class Caller:
         return redirect(self.leads_to, headers=(*self.cookies, *self.without_way()))
 
     def leading_to(self, target: str) -> "Caller":
-        """The same person, to be brought to `target` when this is over."""
-        return replace(self, pending=msgspec.structs.replace(self.pending, next=target))
+        """The same person, to be brought to `target` when this is over; to the front page if it fits no cookie."""
+        # In the cookie a quotation mark would take two characters.
+        encoded = target.replace('"', "%22")
+        fits = len(encoded) <= MAX_NEXT_LENGTH
+        return replace(self, pending=msgspec.structs.replace(self.pending, next=encoded if fits else ""))
+
+    def leading_here(self) -> "Caller":
+        """The same person, to be brought back to this page; without its query where that is too long to keep."""
+        here, home = f"{self.call.mount}/{self.call.below}", self.call.services.places.public_url
+        return self.leading_to(safe_next(here, home) or here.partition("?")[0])
 
     def enrolling(self, challenge: str | None) -> "Caller":
         """The same person, with this enrollment begun, or none."""
@@ -219,13 +230,7 @@ def identify(call: Call) -> Caller | GateResponse:
     # Security: without the policy another spelling passes to the portal; the account is still not theirs (B14).
     if not same_spelling(visitor.account, visitor.identity):
         return call.say("not_allowed")
-    token = the_cookie(request, pending_name(services.cookie_name))
-    found = (
-        None
-        if token is None
-        else services.signers.pending.read(token, Pending, call.now, pending.KEPT_SECONDS)
-    )
-    way = pending.resumed(found, visitor.account, call.now, services.random)
+    way = pending.resumed(_way_found(call), visitor.account, call.now, services.random)
     session = visitor.session
     sign_in = visitor.identity.session_id or (way.id if session is None else session.key)
     return Caller(
@@ -234,6 +239,13 @@ def identify(call: Call) -> Caller | GateResponse:
         pending=way,
         role=services.role_of(visitor.account),
     )
+
+
+def _way_found(call: Call) -> Pending | None:
+    token = the_cookie(call.request, pending_name(call.services.cookie_name))
+    if token is None:
+        return None
+    return call.services.signers.pending.read(token, Pending, call.now, pending.KEPT_SECONDS)
 
 
 def _turned_away(call: Call, verdict: Verdict) -> GateResponse:

@@ -50,6 +50,8 @@ class Services:
     accent: str
     logo: Path | None
     """The file that `/logo` below the mount shows."""
+    sign_out_path: str
+    """Where the portal itself signs people out; empty if the settings name no such page."""
     role_of: Callable[[Account], Role | None]
     clock: Callable[[], float]
     """UTC seconds."""

@@ -1,6 +1,7 @@
 """The setup wizard: choose, scan and confirm, save the codes, go on. What may come next stands in `core.enrollment`."""
 
 from markupsafe import Markup
+from msgspec.structs import replace
 
 from mfa_gate.core.enrollment import State, next_state
 from mfa_gate.core.messages import GateResponse, printable
@@ -89,16 +90,17 @@ def _confirm(caller: Caller, form: Form) -> GateResponse:
         case Unconfirmed(tries_left=left) if left and begun is not None:
             return caller.show(_scan(begun, "wrong"), status=422)
         case _:
-            return _afresh(caller)
+            return _afresh(caller, tries_over=isinstance(result, Unconfirmed))
 
 
-def _afresh(caller: Caller) -> GateResponse:
+def _afresh(caller: Caller, *, tries_over: bool) -> GateResponse:
     """The secret is void: another, where nothing but a click would be asked for it."""
     call = caller.call
     begun = call.services.self_service.start_enrollment(caller.visitor, caller.pending.id, "", call.now)
     match begun:
         case Started():
-            return caller.enrolling(begun.challenge).show(_scan(begun, fresh=True), status=422)
+            view = replace(_scan(begun), fresh_secret=True, tries_over=tries_over)
+            return caller.enrolling(begun.challenge).show(view, status=422)
         case NeedsVerification() if caller.visitor.session is not None:
             return caller.enrolling(None).show(CONFIRM_REPLACING)
         case _:
@@ -168,13 +170,12 @@ def _choose(caller: Caller, problem: CodeProblem | None = None, *, pause: Pause 
     )
 
 
-def _scan(begun: Started, problem: CodeProblem | None = None, *, fresh: bool = False) -> SetupScan:
+def _scan(begun: Started, problem: CodeProblem | None = None) -> SetupScan:
     return SetupScan(
         qr_svg=Markup(totp.qr_svg(begun.uri)),  # noqa: S704 -- squares of our own, with none of the person's text
         key_groups=totp.groups_of_four(begun.secret),
         otpauth_uri=begun.uri,
         problem=problem,
-        fresh_secret=fresh,
         may_go_back=True,
     )
 

@@ -138,7 +138,9 @@ class SetupScan(Struct, frozen=True, kw_only=True):
     otpauth_uri: str
     problem: CodeProblem | None = None
     fresh_secret: bool = False
-    """Whether the secret shown is a new one because the last one grew too old."""
+    """Whether the secret shown is a new one because the last one grew too old …"""
+    tries_over: bool = False
+    """… or because too many codes did not fit it."""
     pause: Pause | None = None
     may_go_back: bool = False
 
@@ -304,6 +306,8 @@ class Message(Struct, frozen=True, kw_only=True):
     """Where to try again; `None` offers the way back to the portal only."""
     paused_until: int | None = None
     links: tuple[Link, ...] = ()
+    sign_out_url: str | None = None
+    """Where to sign out of the portal as well."""
     reference: str | None = None
     """What to tell the help desk, such as a request id."""
 
