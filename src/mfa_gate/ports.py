@@ -167,6 +167,36 @@ class Trail(Protocol):
         """Recompute every chain; None if whole, else a sentence that names the first break."""
 
 
+class Feed(Protocol):
+    """Used by one thread of a process, so that its caches forget what others have changed."""
+
+    def poll(self, timeout_seconds: float) -> tuple[str, ...] | None:
+        """Names of accounts (`policy`, `*` for everything) that changed since the last call.
+
+        Waits at most so long. `()` is a sign of life without news, None no sign of life. Raises `StoreUnavailable` if
+        the connection was lost; what changed until the next answer is then unknown.
+        """
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to run one job until `until`. `token` rises with every new holder, and fences the late ones out."""
+
+    name: str
+    holder: str
+    token: int
+    until: int
+
+
+class Leases(Protocol):
+    """Used by background jobs, of which one process at a time runs each."""
+
+    def lease(self, name: str, holder: str, seconds: int, now: int) -> Lease | None:
+        """Take or renew a lease; None while somebody else holds it."""
+
+    def still_holds(self, lease: Lease, now: int) -> bool:
+        """True while nobody else has taken the lease."""
+
+
 class Store(FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail, Protocol):
     """What a backend offers; wiring hands each user only the part that it needs."""
 
