@@ -53,7 +53,7 @@ def first_break(
     chains = events = 0
     for account_id, register, chained in _side_by_side(links, registers):
         if register is None:
-            return f"{_trail(account_id)} has events but no chain head: they were inserted, or its head was removed."
+            return without_head(account_id)
         try:
             head = documents.known_register(account_id, register.sealed).head
         except RecordCorrupt as error:
@@ -71,29 +71,58 @@ def first_break(
     return None
 
 
+class Tally:
+    """One chain, as far as its records were taken in order."""
+
+    __slots__ = ("broken_at", "count", "last")
+
+    def __init__(self) -> None:
+        self.broken_at: int | None = None
+        self.count = 0
+        self.last = b""
+
+    def take(self, key: bytes, position: int, record: bytes, link: bytes) -> None:
+        """The next record."""
+        self.count += 1
+        if self.broken_at is None:
+            self.last = next_link(key, self.last, record)
+            if self.last != link:
+                self.broken_at = position
+
+    def break_of(self, account_id: str, head: Head) -> str | None:
+        """None if the chain ends where its head says, else a sentence about where it does not."""
+        whose = _trail(account_id)
+        if self.broken_at is not None:
+            what = (
+                "an event before it was removed"
+                if self.count < head.count
+                else "it, or one before it, was inserted"
+                if self.count > head.count
+                else "it was edited, moved or exchanged"
+            )
+            return f"{whose} breaks at position {self.broken_at}: {what}."
+        if self.count < head.count:
+            return f"{whose} ends after {self.count} events where {head.count} were written: its end was cut off."
+        if self.last != head.link:
+            what = (
+                "the head is from an older copy"
+                if self.count > head.count
+                else "it is the chain of somebody else"
+            )
+            return f"{whose} does not end with the event that its head names: {what}."
+        return None
+
+
+def without_head(account_id: str) -> str:
+    """What is wrong with a chain that has no register."""
+    return f"{_trail(account_id)} has events but no chain head: they were inserted, or its head was removed."
+
+
 def _break_of(key: bytes, account_id: str, head: Head, chained: Iterator[Link]) -> str | None:
-    last, count, broken_at = b"", 0, None
+    tally = Tally()
     for link in chained:
-        count += 1
-        if broken_at is None:
-            last = next_link(key, last, link.record)
-            if last != link.link:
-                broken_at = link.position
-    if broken_at is not None:
-        what = (
-            "an event before it was removed"
-            if count < head.count
-            else "it, or one before it, was inserted"
-            if count > head.count
-            else "it was edited, moved or exchanged"
-        )
-        return f"{_trail(account_id)} breaks at position {broken_at}: {what}."
-    if count < head.count:
-        return f"{_trail(account_id)} ends after {count} events where {head.count} were written: its end was cut off."
-    if last != head.link:
-        what = "the head is from an older copy" if count > head.count else "it is the chain of somebody else"
-        return f"{_trail(account_id)} does not end with the event that its head names: {what}."
-    return None
+        tally.take(key, link.position, link.record, link.link)
+    return tally.break_of(account_id, head)
 
 
 def _side_by_side(
