@@ -34,10 +34,10 @@ class _Payload:
 
     __slots__ = ("added", "at", "cookie")
 
-    def __init__(self, headers: list[tuple[bytes, bytes]], *, tell: bool) -> None:
+    def __init__(self, headers: list[tuple[bytes, bytes]], sent: list[tuple[bytes, bytes]]) -> None:
         self.at = next((index for index, pair in enumerate(headers) if pair[0] == b"cookie"), -1)
         self.cookie = headers[self.at] if self.at >= 0 else None
-        self.added = [pair for pair in headers if tell and pair[0].startswith(b"remote-")]
+        self.added = [pair for pair in headers if pair[0] != b"cookie" and pair not in sent]
 
     def put_into(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """The same headers with the portal's cookies only. They mostly stand where they stood the last time."""
@@ -136,7 +136,7 @@ class _Way:
                 cookie = value
             elif name == b"host" and host is None:
                 host = value
-            elif name not in self._keyed and not self._asked.learn(name):
+            elif not self._is_plain(name, scope):
                 return None
         if self._query_matters and scope.get("query_string"):
             return None
@@ -149,12 +149,19 @@ class _Way:
         passed = {**scope, "headers": passing.payload.put_into(headers), "mfa_gate": passing.told.copy()}
         return passed, passing.visit, passing.facts
 
-    def _remember(self, scope: Scope, verdict: Verdict, told: dict[str, object], payload: _Payload) -> None:
+    def _remember(
+        self, scope: Scope, verdict: Verdict, told: dict[str, object], headers: list[tuple[bytes, bytes]]
+    ) -> None:
         if self._query_matters and scope.get("query_string"):
             return
-        if any(name not in self._asked.names and not self._known(name) for name, _ in scope["headers"]):
+        payload = _Payload(headers, scope["headers"])
+        # Security: where the quick way would pass on anything else than was passed on now (a header that names
+        # somebody, from a peer that nobody trusts), it is not taken.
+        if payload.put_into(scope["headers"]) != headers:
             return
         names = [name for name, _ in scope["headers"]]
+        if not all(name in {b"cookie", b"host"} or self._is_plain(name, scope) for name in names):
+            return
         if names.count(b"cookie") != 1 or names.count(b"host") != 1:
             return
         sent = dict(scope["headers"])
@@ -162,8 +169,11 @@ class _Way:
         place = (scope["path"], scope.get("raw_path"), scope.get("root_path"), scope["method"])
         self._recall.remember(credentials, place, verdict, told, payload)
 
-    def _known(self, name: bytes) -> bool:
-        return name in {b"cookie", b"host"} or name in self._keyed or self._asked.learn(name)
+    def _is_plain(self, name: bytes, scope: Scope) -> bool:
+        """True if the header goes on as it is: a harmless one, or an identity source's from a trusted peer."""
+        if name in self._keyed:
+            return _peer(scope) in self.door.trusted
+        return name in self._asked.names or self._asked.learn(name)
 
     def _keyed_by(self, scope: Scope) -> Hashable:
         """What attributes beside the cookies: the peer, and the headers of an identity source."""
@@ -212,7 +222,7 @@ class _Way:
         if stranger:
             passed["query_string"] = forwarding.query(request.query).encode("latin-1")
         elif told is not None and scope["type"] == "http":
-            self._remember(scope, verdict, dict(told), _Payload(headers, tell=forwarding.tell))
+            self._remember(scope, verdict, dict(told), headers)
         return passed, verdict.visit, verdict.cached
 
     def cleaned(self, message: Message, visit: Visit) -> Message:

@@ -92,6 +92,11 @@ class _Way:
         cookie = environ.get("HTTP_COOKIE")
         if cookie is None:
             return None
+        if (
+            any(name in environ for name in self._keyed)
+            and environ.get("REMOTE_ADDR", "") not in self.door.trusted
+        ):
+            return None
         if self._keyed or self.door.reads_remote_user:
             keyed = tuple(environ.get(name) for name in (*self._keyed, "REMOTE_USER", "REMOTE_ADDR"))
             return cookie, environ.get("HTTP_HOST"), keyed

@@ -1,0 +1,59 @@
+"""Fixtures of the doors' tests, for `tests/edges` and `tests/attacks`."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.edges.asking import DoorName
+from tests.edges.rig import Rig, found
+from tests.edges.town import Town
+
+Build = Callable[..., Rig]
+
+
+@pytest.fixture(scope="session")
+def towns(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Town]:
+    """A town to copy, with the policy off and on."""
+    off, on = tmp_path_factory.mktemp("off"), tmp_path_factory.mktemp("on")
+    town = found(off)
+    strict = town.copy(on)
+    strict.require_two_step()
+    strict.close()
+    return {False: town, True: strict}
+
+
+@pytest.fixture(params=["asgi", "wsgi"])
+def door(request: pytest.FixtureRequest) -> DoorName:
+    """Either door."""
+    found: DoorName = request.param
+    return found
+
+
+@pytest.fixture
+def build(door: DoorName, towns: dict[bool, Town], tmp_path: Path) -> Iterator[Build]:
+    """Builds rigs with settings of one's own; `policy` says whether two-step is required."""
+    built: list[Rig] = []
+
+    def make(*, policy: bool = True, door: DoorName = door, **settings: Any) -> Rig:  # noqa: ANN401
+        place = tmp_path / f"town{len(built)}"
+        place.mkdir()
+        built.append(Rig(door, towns[policy].copy(place), **settings))
+        return built[-1]
+
+    yield make
+    for rig in built:
+        rig.close()
+
+
+@pytest.fixture
+def rig(build: Build) -> Rig:
+    """A gate with the policy on."""
+    return build()
+
+
+@pytest.fixture
+def lax(build: Build) -> Rig:
+    """A gate with the policy off."""
+    return build(policy=False)
