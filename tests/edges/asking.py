@@ -24,7 +24,7 @@ NAVIGATION: Headers = (("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate"), 
 
 @dataclass(frozen=True, kw_only=True)
 class Ask:
-    """One request. `target` is what stands in the request line; `headers` lines as sent; no `Host` if `host` is None."""
+    """One request. `target` stands in the request line, `headers` are lines as sent; no `Host` if `host` is None."""
 
     method: str = "GET"
     target: str = "/files"
@@ -129,7 +129,8 @@ def scope_of(ask: Ask, kind: Literal["http", "websocket"] = "http") -> MutableMa
         "headers": [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in ask.lines],
         "state": {},
     }
-    return scope | ({"method": ask.method} if kind == "http" else {"subprotocols": []})
+    more: dict[str, Any] = {"method": ask.method} if kind == "http" else {"subprotocols": []}
+    return scope | more
 
 
 def ask_wsgi(app: "WSGIApplication", ask: Ask, *, may_read: bool = True) -> Got:

@@ -41,7 +41,6 @@ class Rig:
         self.door = door
         self.town = town
         self.clock = Clock()
-        self.wall = Clock()
         self.canary = Canary()
         self.settings = town.settings(**settings)
         self.gate = Gate(

@@ -51,7 +51,8 @@ class Forwarding(msgspec.Struct, frozen=True, kw_only=True):
             elif not self._removed(name, trusted=request.peer_trusted, stranger=stranger):
                 kept.append((name, value))
         if self.tell and identity is not None and not stranger:
-            kept += told(identity)
+            present = {name for name, _ in kept}
+            kept += [pair for pair in told(identity) if pair[0] not in present]
         return tuple(kept)
 
     def query(self, query: str) -> str:
