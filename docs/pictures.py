@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from tests.browser.people import Person, chromium
-from tests.cli.test_demo import demo
+from tests.cli.demos import demo
 
 FOLDER = Path(__file__).parent / "pictures"
 VIEW = {"viewport": {"width": 900, "height": 640}, "device_scale_factor": 1.5}

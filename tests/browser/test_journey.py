@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.people import PASSWORD, Person, chromium
-from tests.cli.test_demo import App, Running, both, command, demo
+from tests.cli.demos import App, Running, both, command, demo
 
 Enter = Callable[[str], Person]
 
