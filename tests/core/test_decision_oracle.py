@@ -177,7 +177,9 @@ PEOPLE: dict[str, Account | None] = {
 
 
 def session_of(word: str, *, fresh: bool) -> Session | None:
-    session = replace(SESSION, verified_at=NOW - 300 if fresh else NOW - 301, created_at=NOW - 1_000)
+    session = replace(
+        SESSION, client="desktop", verified_at=NOW - 300 if fresh else NOW - 301, created_at=NOW - 1_000
+    )
     by_code = replace(session, factor="recovery_code", amr=("urn:mfa-gate:recovery_code",), acr="low")
     return {
         "none": None,
@@ -199,7 +201,7 @@ def verified(known: Known | None) -> Allow:
     if session is None:
         return Allow(outcome=None)
     told = Outcome(
-        subject="alice", amr=session.amr, acr=session.acr, verified_at=session.verified_at, client="web"
+        subject="alice", amr=session.amr, acr=session.acr, verified_at=session.verified_at, client="desktop"
     )
     return Allow(outcome=told)
 

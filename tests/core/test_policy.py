@@ -141,6 +141,11 @@ def test_a_tightening_rule_leaves_other_methods_alone(method: str) -> None:
     assert match_rule(RULES, "/files/a", method, overridden=True).kind == "step_up"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "get x", "HEADER"])
+def test_a_rule_for_reading_leaves_writing_alone(method: str) -> None:
+    assert match_rule(RULES, "/report", method) is DEFAULT
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "head"])
 def test_a17_a_head_is_answered_with_the_page_of_a_get(method: str) -> None:
     assert match_rule(RULES, "/report", method).kind == "step_up"
@@ -249,6 +254,14 @@ def test_standing(account: Account, policy: Policy, expected: Standing) -> None:
 
 def test_a_pause_ends_by_itself() -> None:
     assert standing(PAUSED, ON, NOW + 1).status == "enrolled"
+
+
+def test_a_new_policy_asks_nobody_and_keeps_sessions_within_nist_s_limits() -> None:
+    """SP 800-63B-4 §2.2.3: overall at most 24 hours, idle at most one."""
+    policy = Policy()
+    assert not policy.require_two_step
+    assert (policy.version, policy.changed_at) == (0, 0)
+    assert (policy.session_ttl_seconds, policy.idle_ttl_seconds) == (12 * 3_600, 30 * 60)
 
 
 @pytest.mark.parametrize("account", [NEWCOMER, ENROLLED, PAUSED])

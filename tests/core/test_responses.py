@@ -300,6 +300,16 @@ def test_a_form_that_wants_a_fresh_code_says_how_fresh_and_a_page_says_it_by_its
 
 
 @pytest.mark.parametrize(
+    ("method", "told"), [("GET", None), ("HEAD", None), ("POST", "300"), ("DELETE", "300")]
+)
+def test_only_for_a_form_our_page_is_told_how_fresh_the_code_must_be(method: str, told: str | None) -> None:
+    response = answer(Verify(factors=("totp",), max_age=300), replace(POSTED, method=method))
+    fields = parse_qs(urlsplit(header(response, "location") or "").query)
+    assert fields.get("max_age") == (None if told is None else [told])
+    assert "max_age" not in (header(answer(ASKING, replace(POSTED, method=method)), "location") or "")
+
+
+@pytest.mark.parametrize(
     ("root_path", "mount"),
     [
         ("", "/mfa"),

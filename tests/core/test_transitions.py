@@ -102,6 +102,10 @@ class TestSeen:
     def test_nothing_new_is_no_change(self) -> None:
         assert seen(ENROLLED, ALICE, NOW) == (ENROLLED, ())
 
+    def test_a_source_that_knows_less_takes_nothing_away(self) -> None:
+        account = replace(ENROLLED, groups=("staff",))
+        assert seen(account, ALICE, NOW) == (account, ())
+
     def test_an_account_from_a_list_is_seen_once(self) -> None:
         account, events = seen(replace(NEWCOMER, first_seen_at=0), ALICE, NOW)
         assert account.first_seen_at == NOW
@@ -390,6 +394,7 @@ class TestNotices:
         account, now = fail(ENROLLED, already)
         step = try_totp(account, wrong, attempt(now + 86_400, known=True))
         assert told(step.events) == expected
+        assert {each.details["factor"] for each in step.events} == {"totp"}
 
     def test_the_owner_is_told_of_a_pause(self) -> None:
         strikes = Strikes()
@@ -427,6 +432,11 @@ class TestChanges:
         assert after.two_step_since == after.last_verified_at == NOW
         assert after.epoch == NEWCOMER.epoch + 1
         assert kinds(events) == ["factor_added", "recovery_codes_made", "verified"]
+        assert [each.details for each in events] == [
+            {"factor": "totp", "name": "Tablet"},
+            {"number": "10"},
+            {"factor": "totp", "name": "Tablet"},
+        ]
 
     def test_enrollment_spends_the_setup_code(self) -> None:
         after, events = enrolled(TO_BE_ADMIN, SECOND_APP, HASHES, ACTOR, NOW)
@@ -437,6 +447,7 @@ class TestChanges:
         after, events = replaced_totp(ENROLLED, SECOND_APP, ACTOR, NOW)
         assert after == replace(ENROLLED, totps=(SECOND_APP,), epoch=ENROLLED.epoch + 1, last_verified_at=NOW)
         assert kinds(events) == ["factor_replaced"]
+        assert events[0].details == {"factor": "totp", "name": "Tablet"}
 
     def test_e18_new_codes_void_the_old_and_keep_what_was_counted(self) -> None:
         counted = try_recovery_code(ENROLLED, unknown, attempt()).account
@@ -446,6 +457,7 @@ class TestChanges:
         assert after.recovery.strikes.consecutive == 1
         assert after.epoch == ENROLLED.epoch
         assert kinds(events) == ["recovery_codes_made"]
+        assert events[0].details == {"number": "1"}
 
     def test_codes_for_somebody_who_had_none(self) -> None:
         after, _ = renewed_codes(replace(ENROLLED, recovery=None), HASHES, ACTOR, NOW)
