@@ -1,0 +1,1 @@
+"""What the gate costs, as ratios beside a baseline measured in the same run."""
