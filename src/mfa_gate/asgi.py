@@ -79,15 +79,15 @@ class GateMiddleware:
             passage = await way.judged(scope, receive, send)
             if passage is None:
                 return
-        scope, visit, facts = passage
-        stream = way.watched(visit, facts) if kind == "websocket" else None
+        scope, visit, facts, lasting = passage
+        stream = way.watched(visit, facts) if lasting and kind == "websocket" else None
         task = asyncio.current_task()
 
         def cleaned(message: Message) -> Awaitable[None]:
             nonlocal stream
             if stream is not None:
                 stream.notice(message)
-            elif message.get("more_body"):
+            elif message.get("more_body") and lasting:
                 stream = way.watched(visit, facts, task)
             if "headers" in message:
                 message = way.cleaned(message, visit)
@@ -104,8 +104,8 @@ class GateMiddleware:
                 stream.forget()
 
 
-Passage = tuple[Scope, Visit, CachedFacts | None]
-"""What goes on to the portal, and what a long answer is judged by again."""
+Passage = tuple[Scope, Visit, CachedFacts | None, bool]
+"""What goes on to the portal, what a long answer is judged by again, and whether it is: a stranger's needs no proof."""
 
 
 class _Way:
@@ -147,7 +147,7 @@ class _Way:
         if passing is None:
             return None
         passed = {**scope, "headers": passing.payload.put_into(headers), "mfa_gate": passing.told.copy()}
-        return passed, passing.visit, passing.facts
+        return passed, passing.visit, passing.facts, True
 
     def _remember(
         self, scope: Scope, verdict: Verdict, told: dict[str, object], headers: list[tuple[bytes, bytes]]
@@ -221,9 +221,11 @@ class _Way:
         passed = {**scope, "headers": headers, "mfa_gate": told}
         if stranger:
             passed["query_string"] = forwarding.query(request.query).encode("latin-1")
+            if not any(name == b"sec-websocket-protocol" for name, _ in headers):
+                passed.pop("subprotocols", None)
         elif told is not None and scope["type"] == "http":
             self._remember(scope, verdict, dict(told), headers)
-        return passed, verdict.visit, verdict.cached
+        return passed, verdict.visit, verdict.cached, not stranger
 
     def cleaned(self, message: Message, visit: Visit) -> Message:
         """The portal's answer without cookies of our name, and kept out of shared caches on gated paths."""

@@ -4,7 +4,7 @@ One watch per event loop; it knows neither the request nor what the visitor is j
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 INTERVAL_SECONDS = 1.0
@@ -92,3 +92,47 @@ class LoopWatch:
 def gone(watched: list[Stream]) -> list[Stream]:
     """Those that would no longer pass."""
     return [each for each in watched if not each.still()]
+
+
+class PieceWatch:
+    """For WSGI: lets the pieces of a long answer go out as long as its visitor would still pass; asks once a second."""
+
+    def __init__(self, still: Callable[[], bool], monotonic: Callable[[], float]) -> None:
+        self._still = still
+        self._monotonic = monotonic
+        self._due = monotonic() + INTERVAL_SECONDS
+
+    def look(self) -> None:
+        """Raise `ConnectionAbortedError` once nothing may go out any more."""
+        if self._monotonic() >= self._due:
+            if not self._still():
+                raise ConnectionAbortedError("This visitor may no longer see this.")
+            self._due = self._monotonic() + INTERVAL_SECONDS
+
+    def over(self, write: Callable[[bytes], object]) -> Callable[[bytes], object]:
+        """PEP 3333's `write`, watched."""
+
+        def watched(piece: bytes) -> object:
+            self.look()
+            return write(piece)
+
+        return watched
+
+
+class WatchedPieces:
+    """A long answer's pieces; it ends early once its visitor would no longer pass."""
+
+    def __init__(self, pieces: Iterable[bytes], watch: PieceWatch) -> None:
+        self._source = pieces
+        self._watch = watch
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._source:
+            self._watch.look()
+            yield piece
+
+    def close(self) -> None:
+        """PEP 3333: always called by the server, and passed on."""
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()

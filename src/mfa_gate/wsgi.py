@@ -4,7 +4,7 @@ Our own pages are the ASGI app behind a bridge, which is made in the process tha
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,7 @@ from mfa_gate.door import REQUEST_KEY, Door, HasParts, Receive, Scope, Send
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.facts import CachedFacts
 from mfa_gate.flows.recall import Recall
+from mfa_gate.watch import PieceWatch, WatchedPieces
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -124,7 +125,8 @@ class _Way:
         if isinstance(answer, GateRequest):
             environ[REQUEST_KEY] = answer
             return self._bridge()(environ, start_response)
-        return self._pass(environ, start_response, answer.visit, answer.cached)
+        lasting = not isinstance(answer.decision, AllowStranger)
+        return self._pass(environ, start_response, answer.visit, answer.cached, lasting=lasting)
 
     def _judge(self, environ: "WSGIEnvironment") -> Verdict | GateResponse | GateRequest:
         """The verdict on what goes on to the portal, the gate's own answer, or the request for one of our pages."""
@@ -154,7 +156,7 @@ class _Way:
         if credentials is not None and told is not None:
             self._recall.remember(credentials, _place(environ), verdict, dict(told), _Payload(changed, gone))
         if stranger:
-            changed["QUERY_STRING"] = forwarding.query(request.query)
+            changed |= _without_fields(environ, forwarding.query(request.query))
             gone = (*gone, "REMOTE_USER", "AUTH_TYPE")
         environ.update(changed)
         for name in gone:
@@ -167,8 +169,10 @@ class _Way:
         start_response: "StartResponse",
         visit: Visit,
         facts: CachedFacts | None,
+        *,
+        lasting: bool = True,
     ) -> Iterable[bytes]:
-        """Run the portal; a long answer is judged again between its pieces."""
+        """Run the portal; a long answer is judged again between its pieces, unless it is a stranger's (`lasting`)."""
         gated = visit.rule.kind != "public"
         cookies = self.door.forwarding.our_cookies
 
@@ -177,14 +181,15 @@ class _Way:
         ) -> Callable[[bytes], object]:
             if any(name.lower() in LOOKED_AT for name, _ in headers):
                 headers = _clean(headers, cookies, gated=gated)
-            if exc_info is None:
-                return start_response(status, headers)
-            return start_response(status, headers, exc_info)
+            told = () if exc_info is None else (exc_info,)
+            write = start_response(status, headers, *told)
+            return watch.over(write) if lasting else write
 
+        watch = PieceWatch(lambda: self.door.checker.again(visit, facts), self.door.monotonic)
         result = self._app(environ, cleaned)
-        if isinstance(result, (list, tuple)):
+        if not lasting or isinstance(result, (list, tuple)):
             return result
-        return _Watched(result, lambda: self.door.checker.again(visit, facts), self.door.monotonic)
+        return WatchedPieces(result, watch)
 
     def _bridge(self) -> "WSGIApplication":
         """Our own pages behind the bridge, made when first asked for in this process."""
@@ -232,35 +237,6 @@ class _Way:
         )
 
 
-class _Watched:
-    """A long answer's pieces; it ends early once its visitor would no longer pass."""
-
-    INTERVAL_SECONDS = 1.0
-
-    def __init__(
-        self, pieces: Iterable[bytes], still: Callable[[], bool], monotonic: Callable[[], float]
-    ) -> None:
-        self._source = pieces
-        self._still = still
-        self._monotonic = monotonic
-
-    def __iter__(self) -> Iterator[bytes]:
-        due = self._monotonic() + self.INTERVAL_SECONDS
-        for piece in self._source:
-            if self._monotonic() >= due:
-                if not self._still():
-                    message = "This visitor may no longer see this."
-                    raise ConnectionAbortedError(message)
-                due = self._monotonic() + self.INTERVAL_SECONDS
-            yield piece
-
-    def close(self) -> None:
-        """PEP 3333: always called by the server, and passed on."""
-        close = getattr(self._source, "close", None)
-        if close is not None:
-            close()
-
-
 _READ_ANYWAY = frozenset({"HTTP_COOKIE", "HTTP_HOST", "REMOTE_USER"})
 
 
@@ -283,6 +259,17 @@ def _rewrite(environ: "WSGIEnvironment", headers: Headers) -> tuple[dict[str, st
         if environ.get(name) != value and name not in {"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"}
     }
     return changed, gone
+
+
+def _without_fields(environ: "WSGIEnvironment", query: str) -> dict[str, str]:
+    """The query, wherever it stands, as a stranger's."""
+    suffix = f"?{query}" if query else ""
+    targets = {
+        name: environ[name].partition("?")[0] + suffix
+        for name in ("RAW_URI", "REQUEST_URI")
+        if environ.get(name)
+    }
+    return {"QUERY_STRING": query, **targets}
 
 
 def _clean(

@@ -3,6 +3,7 @@
 Pure; the doors put the answer into their server's own form.
 """
 
+import re
 from collections.abc import Collection
 from urllib.parse import unquote_plus
 
@@ -59,9 +60,14 @@ class Forwarding(msgspec.Struct, frozen=True, kw_only=True):
         """The query for a stranger: without the fields that the portal takes for credentials."""
         if not self.stranger_fields:
             return query
-        return "&".join(
-            pair for pair in query.split("&") if unquote_plus(pair.partition("=")[0]) not in self.stranger_fields
-        )
+        # Security: some portals also take `;` for `&`.
+        parts = re.split("([&;])", query)
+        kept = [
+            separator + field
+            for separator, field in zip(["", *parts[1::2]], parts[::2], strict=True)
+            if unquote_plus(field.partition("=")[0]) not in self.stranger_fields
+        ]
+        return "".join(kept).lstrip("&;")
 
     def _removed(self, name: str, *, trusted: bool, stranger: bool) -> bool:
         folded = fold_header(name)
