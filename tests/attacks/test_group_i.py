@@ -1,4 +1,4 @@
-"""Attacks on transport and resources (I): smuggling, sizes, counts, anonymous growth; against both doors and real servers."""
+"""Attacks on transport and resources (I): smuggling, sizes, counts, anonymous growth; both doors, real servers."""
 
 from tests.edges.rig import Rig
 

@@ -1,4 +1,4 @@
-"""Faults of state, time and processes (J): whatever fails, nothing opens, nothing acknowledged is lost, and it heals."""
+"""Faults of state, time and processes (J): nothing opens, nothing acknowledged is lost, and everything heals."""
 
 from tests.edges.rig import Rig
 
