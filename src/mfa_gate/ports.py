@@ -197,10 +197,28 @@ class Leases(Protocol):
         """True while nobody else has taken the lease."""
 
 
-class Store(FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail, Protocol):
+class Concern(msgspec.Struct, frozen=True, kw_only=True):
+    """Something about a store that somebody should mend (`error`) or know, with its cure."""
+
+    severity: Literal["error", "warning"]
+    about: str
+    text: str
+
+
+class Health(Protocol):
+    """Used by `mfa-gate check`."""
+
+    def health(self, now: float) -> tuple[Concern, ...]:
+        """What endangers what is stored: persistence, reach, clocks."""
+
+
+class Store(FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail, Leases, Health, Protocol):
     """What a backend offers; wiring hands each user only the part that it needs."""
 
     store_id: str
+
+    def feed(self) -> Feed:
+        """Begin to follow what others change. Every call begins anew."""
 
     def close(self) -> None:
         """Release files and connections; the store can be opened again."""

@@ -20,7 +20,7 @@ from mfa_gate.core.events import ORG, Actor, Event, EventKind
 from mfa_gate.core.policy import Policy, Status, standing
 from mfa_gate.core.sessions import CAP, Challenge, Session
 from mfa_gate.core.throttle import Strikes
-from mfa_gate.ports import Change, Store
+from mfa_gate.ports import Change, Feed, Lease, Store
 
 NOW = 1_800_000_000
 ADMIN = Actor(subject="root", realm="portal", surface="api", address="192.0.2.1")
@@ -28,11 +28,9 @@ T = TypeVar("T")
 
 
 class Backend(Store, Protocol):
-    """A store with what the background jobs and the change feed need."""
+    """A store with what the background jobs need."""
 
     def expire(self, now: int) -> int: ...
-    def last_change(self) -> int: ...
-    def changes(self, after: int) -> tuple[int, tuple[str, ...]]: ...
 
 
 def person(subject: str, **fields: object) -> Account:
@@ -96,6 +94,16 @@ def kinds(store: Store, account: str | None = None) -> list[str]:
     """The kinds of all events of a chain, oldest first."""
     found = store.events(account_id=account, kind=None, before=None, limit=10_000)
     return [recorded.event.kind for recorded in reversed(found)]
+
+
+def heard(feed: Feed, number: int) -> set[str]:
+    """What the feed names until it has named so many; a change is told within a moment, not at once."""
+    names: set[str] = set()
+    for _ in range(20):
+        names |= set(feed.poll(0.25) or ())
+        if len(names) >= number:
+            break
+    return names
 
 
 def at_once(number: int, act: Callable[[int], T]) -> list[T | MfaGateError]:
@@ -598,32 +606,73 @@ class StoreContract(ABC):
     # Feed
 
     def test_the_feed_names_what_changed(self, store: Backend) -> None:
-        start = store.last_change()
-        assert store.changes(start) == (start, ())
+        feed = store.feed()
+        assert feed.poll(0) == ()
         alice = put(store, person("alice"), open_session=session(person("alice"), "k1"))
         bob = put(store, person("bob"))
         put(store, alice)
-        newest, names = store.changes(start)
-        assert set(names) == {alice.id, bob.id}
-        assert newest == store.last_change()
-        assert store.changes(newest) == (newest, ())
+        assert heard(feed, 2) == {alice.id, bob.id}
+        assert feed.poll(0) == ()
         store.commit_policy(store.policy(), (), NOW)
         store.end_session(session(alice, "k1"), (), NOW)
-        assert set(store.changes(newest)[1]) == {alice.id, "policy"}
+        assert heard(feed, 2) == {alice.id, "policy"}
 
     def test_the_feed_names_nothing_that_did_not_happen(self, store: Backend) -> None:
         alice = put(store, person("alice"), open_session=session(person("alice"), "k1"))
-        start = store.last_change()
+        feed = store.feed()
         with pytest.raises(StaleState):
             put(store, person("alice"))
         store.end_session(session(alice, "gone"), (), NOW)
         store.touch(((alice.id, "k1"),), NOW + 1)
-        assert store.changes(start) == (start, ())
+        store.record((event("act_refused"),), NOW)
+        assert feed.poll(0.1) == ()
 
-    def test_whoever_read_what_is_not_there_is_told_that_everything_changed(self, store: Backend) -> None:
-        put(store, person("alice"))
-        newest = store.last_change()
-        assert store.changes(newest + 5) == (newest, ("*",))
+    def test_the_feed_tells_one_process_what_another_does(self, store: Backend, tmp_path: Path) -> None:
+        other = self.reopen(tmp_path)
+        feeds = [store.feed(), other.feed(), other.feed()]
+        alice = put(store, person("alice"))
+        assert [heard(feed, 1) for feed in feeds] == [{alice.id}] * 3
+        other.commit_policy(store.policy(), (), NOW)
+        assert [heard(feed, 1) for feed in feeds] == [{"policy"}] * 3
+        other.close()
+
+    def test_the_feed_wakes_up_for_a_change(self, store: Backend) -> None:
+        feed = store.feed()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(feed.poll, 30)
+            alice = put(store, person("alice"))
+            assert waiting.result(timeout=10) == (alice.id,)
+
+    # Leases
+
+    def test_a_lease_is_held_by_one_until_its_end(self, store: Backend, tmp_path: Path) -> None:
+        mine = store.lease("mail", "me", 30, NOW)
+        assert mine == Lease(name="mail", holder="me", token=1, until=NOW + 30)
+        other = self.reopen(tmp_path)
+        assert other.lease("mail", "you", 30, NOW + 29) is None
+        assert other.lease("archive", "you", 30, NOW)
+        assert store.still_holds(mine, NOW + 29)
+        yours = other.lease("mail", "you", 30, NOW + 30)
+        assert yours == Lease(name="mail", holder="you", token=2, until=NOW + 60)
+        assert not store.still_holds(mine, NOW + 31)
+        assert store.still_holds(yours, NOW + 31)
+        assert store.lease("mail", "me", 30, NOW + 31) is None
+        other.close()
+
+    def test_a_lease_is_renewed_by_its_holder(self, store: Backend) -> None:
+        first = store.lease("mail", "me", 30, NOW)
+        again = store.lease("mail", "me", 30, NOW + 20)
+        assert again == Lease(name="mail", holder="me", token=1, until=NOW + 50)
+        assert first
+        assert store.still_holds(first, NOW + 40)
+        assert store.lease("mail", "you", 30, NOW + 49) is None
+
+    def test_nobody_holds_a_lease_that_was_never_taken(self, store: Backend) -> None:
+        assert not store.still_holds(Lease(name="mail", holder="me", token=0, until=NOW), NOW)
+
+    def test_of_many_who_want_a_lease_one_gets_it(self, store: Backend) -> None:
+        taken = at_once(20, lambda number: store.lease("mail", f"worker {number}", 30, NOW))
+        assert len([lease for lease in taken if lease]) == 1
 
     # Being closed
 

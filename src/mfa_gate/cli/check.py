@@ -1,9 +1,7 @@
 """`check`: whether this gate can do its work, each thing that is wrong in a sentence; it changes nothing."""
 
 import os
-import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import click
@@ -84,12 +82,12 @@ def _clock_problems(now: int) -> Iterator[Problem]:
 
 
 def _store_problems(invocation: Invocation, settings: Settings, keys: KeyRing) -> Iterator[Problem]:
-    path = settings.store.path
     try:
         store = open_store(settings, keys, invocation.sources)
         try:
             policy = store.policy()
             newest = store.events(account_id=None, kind=None, before=None, limit=1)
+            concerns = store.health(invocation.sources.clock())
         finally:
             store.close()
     except StoreUnavailable as error:
@@ -105,14 +103,9 @@ def _store_problems(invocation: Invocation, settings: Settings, keys: KeyRing) -
     anchor = settings.anchor.path
     if anchor is not None and not anchor.exists():
         yield _warning("[anchor] path", "nothing has been written there yet: rollback is not detected.")
-    if _is_open_to_others(path):
-        yield _warning("store", f'others can read "{path}". Run `chmod 600 {path}`.')
+    yield from (Problem(severity=each.severity, setting=each.about, text=each.text) for each in concerns)
     if policy.require_two_step and settings.mode == "observe":
         yield _warning("mode", "the policy requires two-step, and nobody is held to it.")
-
-
-def _is_open_to_others(path: Path) -> bool:
-    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
 
 def _error(where: str, text: str) -> Problem:

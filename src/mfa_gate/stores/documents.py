@@ -22,6 +22,11 @@ from mfa_gate.stores.sealing import Sealer
 TRAFFIC_CAP = 500
 """Pairs of (route prefix, kind of credential) that are counted; later ones are not."""
 
+POLICY = "policy"
+"""How the change feed names a new policy."""
+EVERYTHING = "*"
+"""What it names when it can no longer tell what changed."""
+
 T = TypeVar("T")
 
 

@@ -11,18 +11,18 @@ from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Facts, Page, Recorded
+from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded
 from mfa_gate.stores import sqlite_directory as directory
+from mfa_gate.stores import sqlite_health as health
+from mfa_gate.stores import sqlite_leases as leases
 from mfa_gate.stores import sqlite_schema as schema
 from mfa_gate.stores import sqlite_trail as trail
-from mfa_gate.stores.documents import Documents
+from mfa_gate.stores.documents import EVERYTHING, Documents
 from mfa_gate.stores.registers import Register
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite_commits import Kind, Transaction
 from mfa_gate.stores.sqlite_connection import Connections
-
-EVERYTHING = "*"
-"""What `changes` names when it can no longer tell what changed."""
+from mfa_gate.stores.sqlite_feed import SqliteFeed
 
 _VISITOR = """
     SELECT org.sealed, account.version, account.sealed, register.sealed, live.sealed,
@@ -215,6 +215,25 @@ class SqliteStore:
         """Remove sessions and challenges whose time is over; how many. They are dead before that, too."""
         with self._connections.writing() as db:
             return db.execute("DELETE FROM live WHERE expires_at <= ?", (now,)).rowcount
+
+    def lease(self, name: str, holder: str, seconds: int, now: int) -> Lease | None:
+        """Take or renew a lease; None while somebody else holds it."""
+        with self._connections.writing() as db:
+            return leases.take(db, name, holder, now + seconds, now)
+
+    def still_holds(self, lease: Lease, now: int) -> bool:  # noqa: ARG002  # the port's
+        """True while nobody else has taken the lease."""
+        with self._connections.reading() as db:
+            return leases.is_newest(db, lease)
+
+    def health(self, now: float) -> tuple[Concern, ...]:  # noqa: ARG002  # the port's
+        """What somebody should mend at the file, or know."""
+        with self._connections.reading() as db:
+            return tuple(health.concerns(db, self._path))
+
+    def feed(self) -> Feed:
+        """Begin to follow what others change."""
+        return SqliteFeed(self.changes, self.last_change())
 
     def last_change(self) -> int:
         """The newest number of the change feed."""

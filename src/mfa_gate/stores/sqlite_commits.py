@@ -13,12 +13,9 @@ from mfa_gate.core.events import ORG, Actor, Event, canonical, extend
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Change
-from mfa_gate.stores.documents import TRAFFIC_CAP, Documents, Ledger, index_of
+from mfa_gate.stores.documents import POLICY, TRAFFIC_CAP, Documents, Ledger, index_of
 from mfa_gate.stores.registers import Register, after_change, without_session
 from mfa_gate.stores.sqlite_trail import ledger_of, orphaned, register_of
-
-POLICY = "policy"
-"""How the change table names a new policy."""
 
 CHANGES_KEPT = 10_000
 

@@ -44,7 +44,12 @@ _FIRST = (
         WITHOUT ROWID""",
 )
 
-STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, _FIRST),)
+_LEASES = (
+    """CREATE TABLE lease (
+        name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL, token INTEGER NOT NULL) WITHOUT ROWID""",
+)
+
+STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, _FIRST), (1, _LEASES))
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 
 

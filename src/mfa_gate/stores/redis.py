@@ -1,0 +1,293 @@
+"""The store for several machines: one Redis or Valkey server, asked once for facts and once for a commit.
+
+It decides what is asked; what the answers mean and what is written stands in the modules beside it.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
+from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
+from mfa_gate.core.policy import Policy, Status
+from mfa_gate.core.sessions import Challenge, Session
+from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded
+from mfa_gate.settings.store_urls import redis_address
+from mfa_gate.stores import redis_founding as founding
+from mfa_gate.stores.documents import TRAFFIC_CAP, Documents
+from mfa_gate.stores.redis_commits import Planner, Writes, live_value
+from mfa_gate.stores.redis_connection import Server
+from mfa_gate.stores.redis_directory import Directory
+from mfa_gate.stores.redis_feed import RedisFeed
+from mfa_gate.stores.redis_health import concerns
+from mfa_gate.stores.redis_keys import FIRST, SHARDS, account_keys, key, live_key
+from mfa_gate.stores.redis_records import Answer, Answers, Memory, Stored, pairs, sealed_in
+from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Call
+from mfa_gate.stores.redis_trail import Trail
+from mfa_gate.stores.sealing import Sealer
+
+_ATTEMPTS: Final = 20
+"""How often a commit is computed anew because others wrote events of the same account meanwhile."""
+
+T = TypeVar("T")
+
+
+class RedisStore:
+    """`ports.Store` on one server; may be used by any number of threads, and on both sides of a fork."""
+
+    store_id: str
+
+    def __init__(self, server: Server, *, sealer: Sealer, audit_key: bytes, store_id: str | None) -> None:
+        """Use `create` or `open`."""
+        self._server = server
+        self.store_id, proof = founding.identify(server, store_id)
+        self._documents = Documents(sealer, self.store_id)
+        founding.refuse_foreign_keys(server, self._documents, proof, audit_key)
+        self._answers = Answers(sealer, self._documents, self.store_id, str(server.address))
+        self._planner = Planner(self._documents, audit_key, self.store_id)
+        self._directory = Directory(server, self._answers)
+        self._trail = Trail(server, self._documents, self._planner, audit_key)
+        self._memory = Memory()
+
+    @classmethod
+    def create(
+        cls, url: str, *, sealer: Sealer, audit_key: bytes, store_id: str, now: int, actor: Actor = SYSTEM
+    ) -> "RedisStore":
+        """Make a new store and open it, as only `init` may. Raises `StoreUnavailable` if there is one already."""
+        server = Server(redis_address(url))
+        documents = Documents(sealer, store_id)
+        founding.make(
+            server,
+            Planner(documents, audit_key, store_id),
+            Answers(sealer, documents, store_id, str(server.address)),
+            documents.seal_proof(audit_key),
+            now=now,
+            actor=actor,
+        )
+        return cls(server, sealer=sealer, audit_key=audit_key, store_id=store_id)
+
+    @classmethod
+    def open(cls, url: str, *, sealer: Sealer, audit_key: bytes, store_id: str | None = None) -> "RedisStore":
+        """Open a store that exists, with this id if one is given; else `StoreUnavailable` says how to cure it."""
+        return cls(Server(redis_address(url)), sealer=sealer, audit_key=audit_key, store_id=store_id)
+
+    def close(self) -> None:
+        """Let go of all connections; the next call opens them again."""
+        self._server.close()
+
+    def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
+        """Account, session and policy version in one round trip; an expired session is None."""
+        found = self._ask(account_id, "nothing" if session_key is None else "field", f"s:{session_key}")
+        register = self._answers.register(account_id, found.register)
+        session = None
+        # Security: what the register does not list has ended, also if its field was put back.
+        if register is not None and session_key in register.sessions and found.live and found.live[0]:
+            session = self._documents.session(account_id, session_key, sealed_in(found.live[0]))
+        return Facts(
+            account=self._answers.account(account_id, found.document, register),
+            session=session if session is not None and now < session.expires_at else None,
+            policy_version=self._answers.policy_version,
+        )
+
+    def account(self, account_id: str) -> Account | None:
+        """The account, or None if it was never stored."""
+        return self._read(account_id).account
+
+    def policy(self) -> Policy:
+        """The newest policy."""
+        seen = self._answers.policy_version
+        found = self._ask(ORG, "nothing")
+        register = self._answers.register(ORG, found.register)
+        return self._answers.policy(found.document, register, max(seen, found.policy_version))
+
+    def challenge(self, challenge_id: str, account_id: str, now: int) -> Challenge | None:
+        """A live, unspent challenge of this account."""
+        found = self._ask(account_id, "field", f"c:{challenge_id}")
+        register = self._answers.register(account_id, found.register)
+        if register is None or challenge_id not in register.challenges or not found.live[0]:
+            return None
+        challenge = self._documents.challenge(account_id, challenge_id, sealed_in(found.live[0]))
+        return challenge if now < challenge.expires_at else None
+
+    def sessions(self, account_id: str, now: int) -> tuple[Session, ...]:
+        """Live sessions of one account, newest first."""
+        found = self._ask(account_id, "all")
+        register = self._answers.register(account_id, found.register)
+        values = pairs(found.live)
+        opened = [
+            self._documents.session(account_id, name, sealed_in(values[field]))
+            for name in reversed(register.sessions if register else ())
+            if (field := f"s:{name}".encode()) in values
+        ]
+        return tuple(session for session in opened if now < session.expires_at)
+
+    def commit(self, change: Change, now: int) -> Account:
+        """Write everything in `change` or nothing; returns the account as stored. Raises `StaleState`."""
+        return self._write(change.account.id, lambda stored: self._planner.commit(stored, change, now))
+
+    def end_session(self, session: Session, events: tuple[Event, ...], now: int) -> None:
+        """End one session and record why; ending a dead one is no error (and records nothing)."""
+        self._write(
+            session.account_id,
+            lambda stored: (self._planner.end_session(stored, session, events, now), None),
+        )
+
+    def touch(self, keys: tuple[tuple[str, str], ...], now: int) -> None:
+        """Move the idle clock of (account_id, session_key) pairs forward, never back, in one batch.
+
+        # Security: the time lies in the sealed record, and the old record must still be there.
+        """
+        reads = [Call(READ, account_keys(who), (who, "field", f"s:{name}")) for who, name in keys]
+        calls = []
+        for (who, name), answer in zip(keys, self._server.read_all(reads), strict=True):
+            with suppress(RecordCorrupt):  # a forged field must not keep everybody else's from being touched
+                value = self._answers.about(who, answer).live[0]
+                session = self._documents.session(who, name, sealed_in(value)) if value else None
+                if session is not None and session.touched_at < now < session.expires_at:
+                    sealed = self._documents.seal_session(replace(session, touched_at=now))
+                    new = live_value(session.expires_at, sealed)
+                    calls.append(Call(SWAP, (live_key(who),), (f"s:{name}", value, new)))
+        self._server.write_all(calls)
+
+    def commit_policy(self, policy: Policy, events: tuple[Event, ...], now: int) -> Policy:  # noqa: ARG002  # the port's
+        """Write `policy` as version + 1 with its events, or raise `StaleState`."""
+        stand = self._answers.seal_stand(FIRST, policy.version + 1)
+        written = self._write(ORG, lambda stored: self._planner.policy(stored, policy, events, stand))
+        with suppress(
+            StoreUnavailable
+        ):  # it is written; who reads a laggard still hears of it by the feed's beat
+            self.repair()
+        return written
+
+    def repair(self) -> int:
+        """Tell every shard the policy's version, after the policy itself; how many had not heard."""
+        keys = [key(shard, "shard") for shard in SHARDS]
+        stands = self._server.ask_all([("HGET", name, "stand") for name in keys])
+        version = self._answers.stand(FIRST, stands[0])
+        calls = [
+            Call(SWAP, (name,), ("stand", sealed, self._answers.seal_stand(shard, version)))
+            for shard, name, sealed in zip(SHARDS, keys, stands, strict=True)
+            if self._answers.stand(shard, sealed) < version
+        ]
+        return sum(self._server.write_all(calls))
+
+    def record(self, events: tuple[Event, ...], now: int) -> None:  # noqa: ARG002  # the port's
+        """Append events that change no document, each to the chain it names; all of them must exist."""
+        chains: dict[str, tuple[Event, ...]] = {}
+        for event in events:
+            chains[event.account_id] = (*chains.get(event.account_id, ()), event)
+        for account_id in chains:
+            stored = self._memory.get(account_id) or self._read(account_id)
+            self._documents.known_register(account_id, stored.sealed_register or None)
+        for account_id, chained in chains.items():
+            self._append(account_id, chained)
+
+    def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
+        """One page of accounts; `prefix` matches the start of name, e-mail or subject, folded."""
+        return self._directory.people(
+            self.policy(), status=status, prefix=prefix, after=after, limit=limit, now=now
+        )
+
+    def counts(self, now: int) -> dict[Status, int]:
+        """How many people have each status."""
+        return self._directory.counts(now)
+
+    def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
+        """Add to the counters of (route prefix, kind of credential)."""
+        pairs_of = [word for pair, count in counts.items() for word in ("\0".join(pair), count)]
+        self._server.write(Call(TRAFFIC, (key(FIRST, "traffic"),), (TRAFFIC_CAP, *pairs_of)))
+
+    def traffic(self) -> dict[tuple[str, str], int]:
+        """The counters."""
+        found: dict[bytes, bytes] = self._server.ask("HGETALL", key(FIRST, "traffic"))
+        names = {name: name.decode(errors="replace").partition("\0") for name in found}
+        return {(names[name][0], names[name][2]): int(count) for name, count in found.items()}
+
+    def events(
+        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int
+    ) -> tuple[Recorded, ...]:
+        """Newest first, below position `before`."""
+        return self._trail.events(account_id, kind, before, limit)
+
+    def broken_chain(self) -> str | None:
+        """Recompute every chain; None if whole, else a sentence that names the first break."""
+        return self._trail.broken_chain()
+
+    def expire(self, now: int) -> int:
+        """Remove sessions and challenges whose time is over; how many. Redis does so by itself, some time later."""
+        gone = 0
+        for part in self._server.scan("SCAN", match=key("?", "live", "*")):
+            shards: dict[bytes, list[str]] = {}
+            for name in part:
+                shards.setdefault(name.partition(b"}")[0], []).append(name.decode())
+            gone += sum(
+                self._server.write_all([Call(EXPIRE, tuple(names), (now,)) for names in shards.values()])
+            )
+        return gone
+
+    def lease(self, name: str, holder: str, seconds: int, now: int) -> Lease | None:
+        """Take or renew a lease; None while somebody else holds it."""
+        until = now + seconds
+        token = self._server.write(Call(LEASE, (key(FIRST, "lease", name),), (holder, now, until)))
+        return Lease(name=name, holder=holder, token=token, until=until) if token else None
+
+    def still_holds(self, lease: Lease, now: int) -> bool:  # noqa: ARG002  # the port's
+        """True while nobody else has taken the lease."""
+        token: bytes | None = self._server.ask("HGET", key(FIRST, "lease", lease.name), "token")
+        return token == str(lease.token).encode()
+
+    def feed(self) -> Feed:
+        """Begin to listen to what others change."""
+        return RedisFeed(self._server, self._answers, self.store_id)
+
+    def health(self, now: float) -> tuple[Concern, ...]:
+        """What somebody should mend at the server, or know."""
+        return concerns(self._server, now)
+
+    def _ask(self, account_id: str, what: str, field: str = "") -> Answer:
+        answer = self._server.read(Call(READ, account_keys(account_id), (account_id, what, field)))
+        return self._answers.about(account_id, answer)
+
+    def _read(self, account_id: str) -> Stored:
+        answer = self._server.read(Call(READ, account_keys(account_id), (account_id, "times", "")))
+        stored = self._answers.stored(account_id, answer)
+        self._memory.put(stored)
+        return stored
+
+    def _append(self, account_id: str, events: tuple[Event, ...]) -> None:
+        self._write(account_id, lambda stored: (self._planner.events(stored, events), None))
+
+    def _write(self, account_id: str, plan: Callable[[Stored], tuple[Writes | None, T]]) -> T:
+        """Write what `plan` makes of what is stored; None: nothing. Raises `StaleState` if `plan` does.
+
+        What was read last is believed until the store says otherwise, so that it need not be read again.
+        """
+        remembered = self._memory.get(account_id)
+        stored = remembered or self._read(account_id)
+        for _ in range(_ATTEMPTS):
+            try:
+                writes, answer = plan(stored)
+            except StaleState:
+                if stored is not remembered:
+                    raise
+                stored = self._read(account_id)
+                continue
+            if writes is None:
+                if stored is not remembered:
+                    return answer
+                stored = self._read(account_id)
+                continue
+            self._memory.forget(account_id)
+            done, now_stored = self._server.write(self._planner.call(stored, writes))
+            if done:
+                if now_stored != writes.after.sealed_register:
+                    raise StoreUnavailable("The store gave an answer that was meant for somebody else.")
+                self._memory.put(writes.after)
+                return answer
+            stored = self._answers.stored(account_id, now_stored)
+        raise StoreUnavailable(
+            f"Others wrote events of account {account_id} at the same moment, {_ATTEMPTS} times in a row."
+        )

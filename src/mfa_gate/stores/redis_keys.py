@@ -1,0 +1,81 @@
+"""Decides how everything in a Redis store is named and where it lies; it must not know what is kept there.
+
+`mfa:{s}:…`, where `s` is the shard: the first hex digit of the account's id. Everything of one account is in one
+shard, hence in one hash slot, so that one script can read or change all of it on any node of a cluster.
+
+    mfa:{s}:shard        hash    store, layout, stand (sealed policy version), ledger; on shard 0 also proof
+    mfa:{s}:accounts     hash    account id → version:document; on shard 0 `org` → the policy
+    mfa:{s}:heads        hash    account id → register, which holds the head of the account's chain
+    mfa:{s}:last         hash    account id → stream id of its newest event
+    mfa:{s}:live:<id>    hash    s:<session key> and c:<challenge id> → expires:record; its TTL only collects garbage
+    mfa:{s}:events       stream  the audit trail of the shard
+    mfa:{s}:kind:<kind>  stream  the ids of the events of one kind
+    mfa:{s}:name:<standing>, …:email:…, …:subject:…   sorted sets by text, for lists and searches
+    mfa:{s}:paused       sorted set: account id → until when
+    mfa:{0}:traffic      hash; mfa:{0}:lease:<name>  hash
+"""
+
+from typing import Final
+
+SHARDS: Final = "0123456789abcdef"
+FIRST: Final = SHARDS[0]
+"""The shard of the organization: policy, traffic, leases."""
+
+EARLIEST: Final = 1_767_225_600_000_000
+"""1 January 2026, in microseconds: no stream id lies before it, so that positions are positive, and below 2^53 (what
+JSON is sure to carry) until 2043."""
+_SHARD_BITS: Final = 4
+
+
+def shard_of(account_id: str) -> str:
+    """Where an account is; whatever is no account's id has nothing anywhere."""
+    first = account_id[:1]
+    return first if first and first in SHARDS else FIRST
+
+
+def key(shard: str, *words: str) -> str:
+    """`mfa:{s}:words…`."""
+    return f"mfa:{{{shard}}}:{':'.join(words)}"
+
+
+def live_key(account_id: str) -> str:
+    """What is alive of one account."""
+    return key(shard_of(account_id), "live", account_id)
+
+
+def account_keys(account_id: str) -> tuple[str, ...]:
+    """What `state.lua` reads of one account, in its order."""
+    shard = shard_of(account_id)
+    return (
+        key(shard, "shard"),
+        key(shard, "accounts"),
+        key(shard, "heads"),
+        key(shard, "last"),
+        live_key(account_id),
+    )
+
+
+def feed_channel(store_id: str) -> str:
+    """Where every change is told. Channels belong to the whole server, so the store's id is in the name."""
+    return f"mfa:feed:{store_id}"
+
+
+def beat_channel(store_id: str, listener: int) -> str:
+    """Where one listener hears itself."""
+    return f"mfa:beat:{store_id}:{listener}"
+
+
+def position_of(stream_id: bytes, shard: str) -> int:
+    """The position of an event, unique in the store and rising with the server's clock.
+
+    A stream id is a time in microseconds (and `-0`): later than the shard's last, also if the clock was set back.
+    """
+    microseconds = int(stream_id.partition(b"-")[0])
+    return ((microseconds - EARLIEST) << _SHARD_BITS) | SHARDS.index(shard)
+
+
+def stream_id_before(position: int, shard: str) -> str:
+    """The last stream id of a shard that can stand below a position."""
+    microseconds, other = divmod(position, len(SHARDS))
+    below = microseconds if SHARDS.index(shard) < other else microseconds - 1
+    return str(max(0, below + EARLIEST))

@@ -1,0 +1,143 @@
+"""Decides how the trail of a Redis store is read, and whether it is whole; it writes nothing."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from mfa_gate.core.errors import RecordCorrupt
+from mfa_gate.ports import Recorded
+from mfa_gate.stores.chains import Tally, without_head
+from mfa_gate.stores.documents import Documents, read_event
+from mfa_gate.stores.redis_commits import LEDGER, Planner
+from mfa_gate.stores.redis_connection import Server
+from mfa_gate.stores.redis_keys import SHARDS, key, position_of, shard_of, stream_id_before
+from mfa_gate.stores.redis_pages import Part, Want, first_of
+from mfa_gate.stores.redis_scripts import EVENTS, HISTORY, LINKS, SNAPSHOT, Call
+
+_AT_ONCE: Final = 1000
+
+Found = tuple[int, str, bytes, bytes]
+"""(position below zero, shard, record, link): what is newest sorts first."""
+
+
+class Trail:
+    """The trail of one store."""
+
+    def __init__(self, server: Server, documents: Documents, planner: Planner, audit_key: bytes) -> None:
+        self._server = server
+        self._documents = documents
+        self._planner = planner
+        self._audit_key = audit_key
+
+    def events(
+        self, account_id: str | None, kind: str | None, before: int | None, limit: int
+    ) -> tuple[Recorded, ...]:
+        """Newest first, below position `before`."""
+        if account_id is not None:
+            found = self._history(account_id, kind, before, limit)
+        else:
+            found = first_of(SHARDS, lambda wants: self._parts(wants, kind, before), limit)
+        return tuple(
+            Recorded(position=-position, event=read_event(record), link=link)
+            for position, _, record, link in found
+        )
+
+    def broken_chain(self) -> str | None:
+        """Recompute every chain, shard by shard, also while others write."""
+        return next((broken for shard in SHARDS if (broken := self._broken_in(shard)) is not None), None)
+
+    def _parts(
+        self, wants: Sequence[Want[str, Found]], kind: str | None, before: int | None
+    ) -> list[Part[Found]]:
+        calls = []
+        for shard, reached, count in wants:
+            below = before if reached is None else -reached[0]
+            last = "+" if below is None else stream_id_before(below, shard)
+            keys = [key(shard, "events")]
+            if kind is not None:
+                keys.append(key(shard, "kind", kind))
+            calls.append(Call(EVENTS, tuple(keys), (last, count)))
+        parts = []
+        for (shard, _, count), rows in zip(wants, self._server.read_all(calls), strict=True):
+            found = _found(shard, rows)
+            parts.append(
+                Part([each for each in found if each[2]], found[-1] if len(found) == count else None)
+            )
+        return parts
+
+    def _history(self, account_id: str, kind: str | None, before: int | None, limit: int) -> list[Found]:
+        shard = shard_of(account_id)
+        last = "+" if before is None else stream_id_before(before, shard)
+        above = "" if before is None or SHARDS[before % len(SHARDS)] != shard else str(int(last) + 1)
+        keys = (key(shard, "events"), key(shard, "last"))
+        found: list[Found] = []
+        at = b""
+        while len(found) < limit:
+            wanted = limit - len(found)
+            at, *rows = self._server.read(
+                Call(HISTORY, keys, (account_id, last, wanted, kind or "", at, above))
+            )
+            found += _found(shard, rows)
+            if not at:
+                break
+        return found[:limit]
+
+    def _broken_in(self, shard: str) -> str | None:
+        tallies: dict[str, Tally] = {}
+        end, sum_of_tokens = self._read_on(shard, tallies, "-", "+")
+        doubtful = set(tallies)
+        for part in self._server.scan("HSCAN", key(shard, "heads")):
+            for raw, sealed in dict(part).items():
+                account_id = raw.decode(errors="replace")
+                tally = tallies.setdefault(account_id, Tally())
+                try:
+                    broken = self._break_of(account_id, tally, sealed)
+                except RecordCorrupt as error:
+                    return str(error)
+                if broken is None:
+                    doubtful.discard(account_id)
+                else:
+                    doubtful.add(account_id)
+        # What was written meanwhile is told apart from what was tampered with by looking once more, at one moment.
+        ids = sorted(doubtful)
+        keys = (key(shard, "shard"), key(shard, "heads"), key(shard, "events"))
+        last, ledger, *registers = self._server.read(Call(SNAPSHOT, keys, tuple(ids)))
+        sum_of_tokens += self._read_on(shard, tallies, f"({end}", last.decode())[1]
+        for account_id, sealed in zip(ids, registers, strict=True):
+            if sealed is None:
+                return without_head(account_id)
+            broken = self._break_of(account_id, tallies[account_id], sealed)
+            if broken is not None:
+                return broken
+        if str(sum_of_tokens % LEDGER).encode() != ledger:
+            return (
+                f"The trail of shard {shard} does not add up to its ledger: whole chains were removed or put back "
+                "from an older copy, heads included."
+            )
+        return None
+
+    def _break_of(self, account_id: str, tally: Tally, sealed: bytes) -> str | None:
+        return tally.break_of(account_id, self._documents.known_register(account_id, sealed).head)
+
+    def _read_on(self, shard: str, tallies: dict[str, Tally], begin: str, end: str) -> tuple[str, int]:
+        """Take the events of a range into their tallies; the last stream id, and what they add to the ledger."""
+        last, tokens = begin.lstrip("(-") or "0", 0
+        while True:
+            rows = self._server.read(Call(LINKS, (key(shard, "events"),), (begin, end, _AT_ONCE)))
+            for name, account, record, link in zip(
+                rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True
+            ):
+                tally = tallies.setdefault(account.decode(errors="replace"), Tally())
+                tally.take(self._audit_key, position_of(name, shard), record, link)
+                tokens += self._planner.token(link)
+            if rows:
+                last = rows[-4].decode()
+            if len(rows) < 4 * _AT_ONCE:
+                return last, tokens
+            begin = f"({last}"
+
+
+def _found(shard: str, rows: list[Any]) -> list[Found]:
+    return [
+        (-position_of(name, shard), shard, record, link)
+        for name, record, link in zip(rows[::3], rows[1::3], rows[2::3], strict=True)
+    ]

@@ -1,0 +1,26 @@
+"""Follows the change table of an SQLite file; it decides only how often to look."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+LOOK_SECONDS: Final = 0.1
+"""How long to wait between two looks; one takes microseconds."""
+
+
+class SqliteFeed:
+    """`ports.Feed` on `changes(after)`, which gives the newest number and the names of what changed after another."""
+
+    def __init__(self, changes: Callable[[int], tuple[int, tuple[str, ...]]], newest: int) -> None:
+        self._changes = changes
+        self._newest = newest
+
+    def poll(self, timeout_seconds: float) -> tuple[str, ...] | None:
+        """Names of what changed since the last call; `()` is a sign of life without news."""
+        left = timeout_seconds
+        while True:
+            self._newest, names = self._changes(self._newest)
+            if names or left <= 0:
+                return names
+            time.sleep(min(LOOK_SECONDS, left))
+            left -= LOOK_SECONDS
