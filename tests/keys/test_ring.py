@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.errors import KeysError
-from mfa_gate.keys import Key, KeyRing
+from mfa_gate.keys import Key, KeyRing, Purpose
 
-PURPOSES = ("seal", "cookie", "pepper", "audit")
+PURPOSES: tuple[Purpose, ...] = ("seal", "cookie", "pepper", "audit", "checkpoint", "break_glass")
 
 
 def draw() -> Callable[[int], bytes]:
@@ -36,6 +36,12 @@ def text(change: Callable[[dict[str, list[dict[str, str]]]], object]) -> bytes:
     return msgspec.json.encode(data)
 
 
+def standbys(*places: int) -> bytes:
+    keys = (*RING.seal, *(Key(id=str(n), secret=bytes(range(n, n + 32))) for n in (1, 2)))
+    changed = tuple(replace(key, standby=at in places) for at, key in enumerate(keys))
+    return replace(RING, seal=changed).text()
+
+
 def key_file(tmp_path: Path, content: bytes = TEXT, mode: int = 0o600) -> Path:
     path = tmp_path / "ring"
     path.write_bytes(content)
@@ -44,9 +50,9 @@ def key_file(tmp_path: Path, content: bytes = TEXT, mode: int = 0o600) -> Path:
 
 
 def test_every_purpose_gets_one_key_of_its_own() -> None:
-    keys = [getattr(RING, purpose) for purpose in PURPOSES]
-    assert [len(found) for found in keys] == [1, 1, 1, 1]
-    assert len({found[0].secret for found in keys}) == 4
+    keys = [RING.reading(purpose) for purpose in PURPOSES]
+    assert [len(found) for found in keys] == [1, 1, 1, 1, 1, 1]
+    assert len({found[0].secret for found in keys}) == 6
     assert all(len(found[0].secret) == 32 for found in keys)
 
 
@@ -65,6 +71,14 @@ def test_an_older_key_stays_before_the_newer() -> None:
     newer = Key(id="newer", secret=bytes(range(32)))
     ring = replace(RING, cookie=(*RING.cookie, newer))
     assert KeyRing.parse(msgspec.json.encode(ring), "ring").cookie == (RING.cookie[0], newer)
+
+
+def test_a_key_on_standby_reads_and_does_not_write() -> None:
+    newer = Key(id="newer", secret=bytes(range(32)), standby=True)
+    ring = KeyRing.parse(replace(RING, cookie=(*RING.cookie, newer)).text(), "ring")
+    assert ring.reading("cookie") == (RING.cookie[0], newer)
+    assert ring.writing("cookie") == RING.cookie[0]
+    assert ring.signing_last("cookie") == [newer.secret, RING.cookie[0].secret]
 
 
 def test_no_key_file_is_ever_written_over(tmp_path: Path) -> None:
@@ -151,6 +165,16 @@ class TestFile:
         (text(lambda data: data["seal"][0].update(secret="A" * 43 + "=")), "is not 32 random bytes"),
         (text(lambda data: data["seal"][0].update(secret="%%%")), "Invalid base64"),
         (text(lambda data: data.update(seal=[data["cookie"][0] | {"id": "x"}])), "stands there twice"),
+        (standbys(0), "on standby"),
+        (standbys(1, 2), "on standby"),
+        (
+            text(
+                lambda data: data.update(
+                    past_checkpoint=[{"id": data["checkpoint"][0]["id"], "public": "AAAA"}]
+                )
+            ),
+            "not unique",
+        ),
     ],
     ids=[
         "empty",
@@ -166,6 +190,9 @@ class TestFile:
         "zero key",
         "no base64",
         "one key for two purposes",
+        "nothing writes",
+        "two on standby",
+        "id of a retired key",
     ],
 )
 def test_j16_a_damaged_ring_refuses_to_start_and_shows_no_key(damaged: bytes, said: str) -> None:
