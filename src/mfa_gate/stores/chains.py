@@ -32,6 +32,41 @@ def next_link(key: bytes, previous: bytes, record: bytes) -> bytes:
     return hmac.digest(key, previous + record, "sha256")
 
 
+class AuditKeys:
+    """The keys that chain events, oldest first; the last one makes new links, and any of them may have made an old one.
+
+    No link says which: it is tried. A thief of an old key gains nothing by that, since every chain ends in a sealed head.
+    """
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self, *secrets: bytes) -> None:
+        self._secrets = secrets
+
+    @classmethod
+    def of(cls, key: "bytes | AuditKeys") -> "AuditKeys":
+        """Itself, or the one key."""
+        return key if isinstance(key, AuditKeys) else cls(key)
+
+    def renew(self, *secrets: bytes) -> None:
+        """Use these keys from now on."""
+        self._secrets = secrets
+
+    @property
+    def newest(self) -> bytes:
+        """The key that new links are made with."""
+        return self._secrets[-1]
+
+    def maker_of(self, previous: bytes, record: bytes, link: bytes, likely: bytes | None = None) -> bytes | None:
+        """The key that made this link, which is most often the `likely` one; None if none of ours did."""
+        if likely is not None and next_link(likely, previous, record) == link:
+            return likely
+        return next((key for key in self._secrets if next_link(key, previous, record) == link), None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._secrets)
+
+
 class SealedRegister(msgspec.Struct, frozen=True, kw_only=True):
     """The register of one account, which holds the head of its chain."""
 
@@ -40,7 +75,7 @@ class SealedRegister(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first_break(
-    key: bytes,
+    keys: AuditKeys,
     documents: Documents,
     links: Iterable[Link],
     registers: Iterable[SealedRegister],
@@ -58,7 +93,7 @@ def first_break(
             head = documents.known_register(account_id, register.sealed).head
         except RecordCorrupt as error:
             return str(error)
-        broken = _break_of(key, account_id, head, chained)
+        broken = _break_of(keys, account_id, head, chained)
         if broken:
             return broken
         chains += 1
@@ -74,19 +109,22 @@ def first_break(
 class Tally:
     """One chain, as far as its records were taken in order."""
 
-    __slots__ = ("broken_at", "count", "last")
+    __slots__ = ("broken_at", "count", "key", "last")
 
     def __init__(self) -> None:
         self.broken_at: int | None = None
         self.count = 0
         self.last = b""
+        self.key: bytes | None = None
+        """The key that made the last link."""
 
-    def take(self, key: bytes, position: int, record: bytes, link: bytes) -> None:
+    def take(self, keys: AuditKeys | bytes, position: int, record: bytes, link: bytes) -> None:
         """The next record."""
         self.count += 1
         if self.broken_at is None:
-            self.last = next_link(key, self.last, record)
-            if self.last != link:
+            self.key = AuditKeys.of(keys).maker_of(self.last, record, link, self.key)
+            self.last = link
+            if self.key is None:
                 self.broken_at = position
 
     def break_of(self, account_id: str, head: Head) -> str | None:
@@ -118,10 +156,10 @@ def without_head(account_id: str) -> str:
     return f"{_trail(account_id)} has events but no chain head: they were inserted, or its head was removed."
 
 
-def _break_of(key: bytes, account_id: str, head: Head, chained: Iterator[Link]) -> str | None:
+def _break_of(keys: AuditKeys, account_id: str, head: Head, chained: Iterator[Link]) -> str | None:
     tally = Tally()
     for link in chained:
-        tally.take(key, link.position, link.record, link.link)
+        tally.take(keys, link.position, link.record, link.link)
     return tally.break_of(account_id, head)
 
 

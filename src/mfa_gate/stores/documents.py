@@ -167,9 +167,10 @@ class Documents:
         """What a store keeps to tell, before anything else, whether the keys are its own."""
         return self._seal(self._proof(audit_key), "proof")
 
-    def is_proof(self, sealed: bytes, audit_key: bytes) -> bool:
+    def is_proof(self, sealed: bytes, audit_key: AuditKeys | bytes) -> bool:
         """True if the store was made with these keys. Raises `RecordCorrupt` if not even the seal fits."""
-        return hmac.compare_digest(self._open(bytes, sealed, "proof"), self._proof(audit_key))
+        found = self._open(bytes, sealed, "proof")
+        return any(hmac.compare_digest(found, self._proof(key)) for key in AuditKeys.of(audit_key))
 
     def _proof(self, audit_key: bytes) -> bytes:
         return hmac.digest(audit_key, b"store " + self._store_id.encode(), "sha256")

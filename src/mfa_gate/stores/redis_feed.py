@@ -27,7 +27,7 @@ class RedisFeed:
         self._server = server
         self._answers = answers
         self._beats = 0
-        self._policy_version = answers.policy_version
+        self._policy_version: int | None = None
         self._open = ExitStack()
         self._pubsub, listener = self._open.enter_context(server.listening(feed_channel(store_id)))
         self._channel = beat_channel(store_id, listener)
@@ -70,9 +70,9 @@ class RedisFeed:
             if number != str(self._beats).encode():
                 continue
             version = self._answers.stand(FIRST, stand or None)
-            if version > self._policy_version:
-                self._policy_version = version
-                names.append(POLICY)
+            if self._policy_version is not None and version > self._policy_version:
+                names.append(POLICY)  # told in vain while we were not there, or by a worker that died on the way
+            self._policy_version = max(version, self._policy_version or 0)
             return names
 
     def _gathered(self, timeout_seconds: float) -> list[str]:

@@ -20,11 +20,24 @@ _KEY_BYTES = 32
 class Sealer:
     """Seals and opens records; every key of `keys` opens, only the key named `current` seals.
 
-    `random(n)` gives n unpredictable bytes. A key is good for 2^32 records (NIST SP 800-38D §8.3).
+    `random(n)` gives n unpredictable bytes. A key is good for 2^32 records (NIST SP 800-38D §8.3). `look_again` is
+    asked where a record names a key that is not known here yet; True: the keys were renewed.
     Raises `KeysError` if a key does not fit AES-256 or `current` is not among them.
     """
 
-    def __init__(self, keys: Mapping[str, bytes], current: str, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        keys: Mapping[str, bytes],
+        current: str,
+        random: Callable[[int], bytes],
+        look_again: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._random = random
+        self._look_again = look_again
+        self.renew(keys, current)
+
+    def renew(self, keys: Mapping[str, bytes], current: str) -> None:
+        """Use these keys from now on. Raises `KeysError` as when made."""
         if current not in keys:
             raise KeysError(
                 f'The seal key "{current}" is to write but is not among the keys; add it or name another.'
@@ -34,9 +47,12 @@ class Sealer:
                 raise KeysError(
                     f'The seal key "{name}" has {len(key)} bytes; make one of {_KEY_BYTES} random bytes.'
                 )
-        self._random = random
         self._ciphers = {_header(name): AESGCM(key) for name, key in keys.items()}
         self._current = _header(current)
+
+    def is_current(self, sealed: bytes) -> bool:
+        """True if a record is sealed with the key that seals now."""
+        return sealed.startswith(self._current)
 
     def seal(self, plain: bytes, *place: str | int) -> bytes:
         """`plain` sealed for one place."""
@@ -51,6 +67,8 @@ class Sealer:
         body = len(_FORMAT) + 1 + sealed[len(_FORMAT)]
         header = sealed[:body]
         cipher = self._ciphers.get(header)
+        if cipher is None and self._look_again():
+            cipher = self._ciphers.get(header)
         if cipher is None:
             raise RecordCorrupt(
                 f"{_name(place)} is sealed with no key of ours; was a key taken out of the key file?"
