@@ -1,0 +1,159 @@
+"""What attacks on codes, factors and sessions share: every surface that takes a code, and what an account counts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import Totp
+from mfa_gate.core.throttle import Strikes
+from mfa_gate.ports import Change
+from tests.edges.asking import NAVIGATION, Ask, Got, Headers
+from tests.edges.rig import HOME, Client, Rig
+from tests.edges.town import NOW
+
+API = "/mfa/api/v1"
+STALE_SECONDS = 1_000
+"""So old that every act asks for a fresh code, and not so old that the session has been idle too long."""
+
+Give = Callable[[Client, str], Ask]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """One place that takes a code of root's app. `give` is the request that hands it in, by a client prepared before."""
+
+    name: str
+    give: Give
+    verified: bool = True
+
+    def client(self, rig: Rig) -> Client:
+        """A client of root's that stands before this surface; verified ones since the town began."""
+        client = rig.client("root", verified=self.verified)
+        client.page("/mfa/account" if self.verified else "/mfa/verify")
+        return client
+
+
+def api_ask(client: Client, method: str, path: str, body: object, *headers: tuple[str, str]) -> Ask:
+    """A call of the API as this client would send it now."""
+    sent: Headers = (("MFA-Gate-Request", "1"), ("Content-Type", "application/json"), *headers)
+    return Ask(
+        method=method,
+        target=f"{API}/{path}",
+        headers=(*sent, *client.cookies),
+        body=msgspec.json.encode(body),
+        peer=client.peer,
+    )
+
+
+def form_ask(client: Client, path: str, **fields: str) -> Ask:
+    """A form below the mount as this client would send it now, with the token of the page that it is shown."""
+    sent: Headers = (
+        *NAVIGATION[:2],
+        ("Sec-Fetch-Site", "same-origin"),
+        ("Origin", HOME),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    )
+    body = urlencode({"csrf": csrf(client), **fields}).encode()
+    return Ask(
+        method="POST",
+        target=f"/mfa/{path}",
+        headers=(*sent, *client.cookies),
+        body=body,
+        peer=client.peer,
+    )
+
+
+def csrf(client: Client) -> str:
+    """The token of the page that this client is shown."""
+    found = client.soup.find("input", attrs={"name": "csrf"})
+    assert found is not None, client.soup.get_text(" ", strip=True)[:300]
+    return str(found["value"])  # type: ignore[index]
+
+
+def _verify_call(client: Client, code: str) -> Ask:
+    return api_ask(client, "POST", "verify", {"factor": "totp", "code": code})
+
+
+def _verify_page(client: Client, code: str) -> Ask:
+    return form_ask(client, "verify", factor="totp", code=code)
+
+
+def _policy_page(client: Client, code: str) -> Ask:
+    version = client.rig.town.store.policy().version
+    return form_ask(client, "admin/settings/policies", version=str(version), code=code)
+
+
+def _reset_page(client: Client, code: str) -> Ask:
+    bob = client.rig.person("bob").id
+    return form_ask(client, f"admin/users/{bob}/reset", reason="lost the phone", code=code)
+
+
+def _sign_out_page(client: Client, code: str) -> Ask:
+    return form_ask(client, f"admin/users/{client.rig.person('bob').id}/sign-out", code=code)
+
+
+def _turn_off(client: Client, code: str) -> Ask:
+    return form_ask(client, "account/turn-off", code=code)
+
+
+EVERYWHERE = (
+    Surface("api-verify", _verify_call, verified=False),
+    Surface("api-verify-again", _verify_call),
+    Surface("page-verify", _verify_page, verified=False),
+    Surface("page-verify-again", _verify_page),
+    Surface("replace", lambda client, code: form_ask(client, "account/replace", code=code)),
+    Surface("recovery-codes", lambda client, code: form_ask(client, "account/recovery-codes", code=code)),
+    Surface("admin-page", lambda client, code: form_ask(client, "confirm", page="admin/users", code=code)),
+    Surface("admin-reset", _reset_page),
+    Surface("admin-sign-out", _sign_out_page),
+)
+"""Every surface that takes a code whatever the policy is."""
+WEAKENING = Surface("page-policy", _policy_page)
+"""With the policy on: turning it off."""
+TURNING_OFF = Surface("turn-off", _turn_off)
+"""With the policy off: turning one's own off."""
+
+
+def stale(rig: Rig, surfaces: tuple[Surface, ...]) -> dict[str, Client]:
+    """A client before each surface, at a time when all of them want a fresh code."""
+    assert rig.clock() == NOW
+    clients = {each.name: each.client(rig) for each in surfaces if each.verified}
+    rig.clock.go(STALE_SECONDS)
+    clients |= {each.name: each.client(rig) for each in surfaces if not each.verified}
+    return clients
+
+
+def app(rig: Rig, user: str) -> Totp:
+    """Somebody's authenticator app, as the store has it."""
+    return rig.town.account(user).totps[0]
+
+
+def failures(rig: Rig, user: str) -> int:
+    """Wrong codes in a row, as the store counts them."""
+    return app(rig, user).strikes.consecutive
+
+
+def forgive(rig: Rig, user: str) -> None:
+    """Clear what was counted against somebody's app, in the store."""
+    account = rig.town.account(user)
+    totps = tuple(replace(totp, strikes=Strikes()) for totp in account.totps)
+    codes = account.recovery and replace(account.recovery, strikes=Strikes())
+    after = replace(account, totps=totps, recovery=codes)
+    if after != account:
+        rig.town.store.commit(Change(account=after), int(rig.clock()))
+
+
+def wrong(rig: Rig, user: str, salt: int = 0) -> str:
+    """Six digits that somebody's app shows at no step around now; another one for another `salt`."""
+    near = {rig.person(user).code(rig.clock(), steps) for steps in range(-4, 5)}
+    return next(
+        code for code in (f"{(salt * 7 + n) * 104_729 % 1_000_000:06}" for n in range(1, 50)) if code not in near
+    )
+
+
+def same(one: Got, other: Got) -> bool:
+    """True if nobody can tell two answers apart: status, headers, and body but for forms' tokens."""
+    return (one.status, sorted(one.headers), one.body) == (other.status, sorted(other.headers), other.body)
