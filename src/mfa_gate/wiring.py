@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from mfa_gate.core.addresses import TrustedProxies
 from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.core.events import Actor
 from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.headers import fold_header
 from mfa_gate.core.responses import Places
@@ -30,6 +31,7 @@ from mfa_gate.settings import Settings
 from mfa_gate.signing import SessionCookie, Signer
 
 if TYPE_CHECKING:
+    from mfa_gate.stores.sealing import Sealer
     from mfa_gate.web.rendering import Renderer
     from mfa_gate.web.services import Services
 
@@ -106,11 +108,46 @@ class PerProcess:
 
 def open_store(settings: Settings, keys: KeyRing, sources: Sources) -> Store:
     """The store that the settings name. Raises `StoreUnavailable`; never creates one."""
-    from mfa_gate.stores.sealing import Sealer
+    sealer, audit_key = _sealer(keys, sources), keys.audit[-1].secret
+    if settings.store.redis:
+        from mfa_gate.stores.redis import RedisStore
+
+        return RedisStore.open(settings.store.url, sealer=sealer, audit_key=audit_key)
     from mfa_gate.stores.sqlite import SqliteStore
 
-    sealer = Sealer({key.id: key.secret for key in keys.seal}, keys.seal[-1].id, sources.random)
-    return SqliteStore.open(settings.store.path, sealer=sealer, audit_key=keys.audit[-1].secret)
+    return SqliteStore.open(settings.store.path, sealer=sealer, audit_key=audit_key)
+
+
+def create_store(settings: Settings, keys: KeyRing, sources: Sources, actor: Actor) -> Store:
+    """Make the store that the settings name, as only `init` may. Raises `StoreUnavailable` if there is one."""
+    sealer, audit_key = _sealer(keys, sources), keys.audit[-1].secret
+    store_id, now = sources.random(16).hex(), int(sources.clock())
+    if settings.store.redis:
+        from mfa_gate.stores.redis import RedisStore
+
+        return RedisStore.create(
+            settings.store.url, sealer=sealer, audit_key=audit_key, store_id=store_id, now=now, actor=actor
+        )
+    from mfa_gate.stores.sqlite import SqliteStore
+
+    return SqliteStore.create(
+        settings.store.path, sealer=sealer, audit_key=audit_key, store_id=store_id, now=now, actor=actor
+    )
+
+
+def store_exists(settings: Settings) -> bool:
+    """True if there is something where the settings name the store. Raises `StoreUnavailable` if nobody answers."""
+    if settings.store.redis:
+        from mfa_gate.stores.redis import RedisStore
+
+        return RedisStore.exists(settings.store.url)
+    return settings.store.path.exists()
+
+
+def _sealer(keys: KeyRing, sources: Sources) -> "Sealer":
+    from mfa_gate.stores.sealing import Sealer
+
+    return Sealer({key.id: key.secret for key in keys.seal}, keys.seal[-1].id, sources.random)
 
 
 def build_door(settings: Settings, keys: KeyRing, store: Store, sources: Sources) -> Door:

@@ -16,7 +16,7 @@ from mfa_gate.cli.founding import found, make_folder, write_new
 from mfa_gate.cli.invocation import os_user
 from mfa_gate.core.errors import SettingsError
 from mfa_gate.settings import Settings, default_toml
-from mfa_gate.wiring import Sources
+from mfa_gate.wiring import Sources, store_exists
 
 App = Literal["flask", "starlette"]
 
@@ -54,7 +54,7 @@ def make_site(
     settings = Settings.from_mapping(tomllib.loads(text), base, environ)
     path = base / "mfa-gate.toml"
     _write(path, text)
-    if not settings.store.path.exists():
+    if not store_exists(settings):
         _, store = found(settings, sources, os_user())
         store.close()
     return Site(settings_path=path, settings=settings, secret=secret_file.read_text("utf-8").strip())

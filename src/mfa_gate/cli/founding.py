@@ -8,7 +8,7 @@ from mfa_gate.core.errors import SettingsError, StoreUnavailable
 from mfa_gate.core.events import Actor
 from mfa_gate.keys import VARIABLE, KeyRing
 from mfa_gate.settings import Settings
-from mfa_gate.wiring import Sources
+from mfa_gate.wiring import Sources, create_store, store_exists
 
 if TYPE_CHECKING:
     from mfa_gate.ports import Store
@@ -19,12 +19,13 @@ def found(settings: Settings, sources: Sources, os_user: str) -> tuple[KeyRing, 
 
     Raises `StoreUnavailable` if there is a store, and `KeysError`.
     """
-    if settings.store.path.exists():
+    if store_exists(settings):
         raise StoreUnavailable(
-            f"The store {settings.store.path} is there already and is not overwritten. "
+            f"The store {settings.store} is there already and is not overwritten. "
             "To forget everybody and begin anew, move it away."
         )
-    for path in (settings.store.path, settings.keys.file, settings.anchor.path):
+    file = None if settings.store.redis else settings.store.path
+    for path in (file, settings.keys.file, settings.anchor.path):
         if path is not None:
             make_folder(path.parent)
     if settings.mail.dir is not None:
@@ -36,7 +37,7 @@ def found(settings: Settings, sources: Sources, os_user: str) -> tuple[KeyRing, 
         made = file
     try:
         keys = KeyRing.find(file, os.environ)
-        return keys, _create_store(settings, keys, sources, os_user)
+        return keys, create_store(settings, keys, sources, Actor(subject=os_user, surface="shell"))
     except BaseException:
         if made is not None:
             made.unlink(missing_ok=True)
@@ -62,17 +63,3 @@ def write_new(file: Path, text: str, *, mode: int = 0o644) -> None:
         raise SettingsError(f'"{file}" is there already and is not overwritten.') from None
     except OSError as error:
         raise SettingsError(f'"{file}" cannot be written: {error.strerror}.') from None
-
-
-def _create_store(settings: Settings, keys: KeyRing, sources: Sources, os_user: str) -> "Store":
-    from mfa_gate.stores.sealing import Sealer
-    from mfa_gate.stores.sqlite import SqliteStore
-
-    return SqliteStore.create(
-        settings.store.path,
-        sealer=Sealer({key.id: key.secret for key in keys.seal}, keys.seal[-1].id, sources.random),
-        audit_key=keys.audit[-1].secret,
-        store_id=sources.random(16).hex(),
-        now=int(sources.clock()),
-        actor=Actor(subject=os_user, surface="shell"),
-    )

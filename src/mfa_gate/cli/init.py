@@ -154,6 +154,6 @@ def _places(path: Path, settings: Settings) -> dict[str, str]:
     return {
         "settings": str(path.absolute()),
         "keys": str(settings.keys.file or ""),
-        "store": str(settings.store.path),
+        "store": str(settings.store),
         "anchor": str(settings.anchor.path or ""),
     }

@@ -74,6 +74,15 @@ class RedisStore:
         """Open a store that exists, with this id if one is given; else `StoreUnavailable` says how to cure it."""
         return cls(Server(redis_address(url)), sealer=sealer, audit_key=audit_key, store_id=store_id)
 
+    @classmethod
+    def exists(cls, url: str) -> bool:
+        """True if there is a store, or what is left of one."""
+        server = Server(redis_address(url))
+        try:
+            return founding.is_there(server)
+        finally:
+            server.close()
+
     def close(self) -> None:
         """Let go of all connections; the next call opens them again."""
         self._server.close()

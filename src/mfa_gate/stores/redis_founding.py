@@ -21,10 +21,8 @@ LAYOUT: Final = 1
 def make(server: Server, planner: Planner, answers: Answers, proof: bytes, *, now: int, actor: Actor) -> None:
     """Make a store. Raises `StoreUnavailable` if there is one, or what is left of one."""
     store_id = planner.store_id
-    parts = ("accounts", "heads", "events")
-    left = server.ask_all([("EXISTS", *(key(shard, part) for part in parts)) for shard in SHARDS])
     reservation = key(FIRST, "founding")
-    if any(left) or not server.write(Call(RESERVE, (key(FIRST, "shard"), reservation), (store_id,))):
+    if is_there(server) or not server.write(Call(RESERVE, (key(FIRST, "shard"), reservation), (store_id,))):
         raise StoreUnavailable(
             f"There is a store at {server.address} already, and it is not overwritten; to forget everybody and begin "
             "anew, use another database, or empty this one."
@@ -50,6 +48,15 @@ def make(server: Server, planner: Planner, answers: Answers, proof: bytes, *, no
         ("EVAL", COMMIT.text, len(call.keys), *call.keys, *call.args),
         ("DEL", reservation),
     )
+
+
+def is_there(server: Server) -> bool:
+    """True if there is a store, or what is left of one; marks that `make` did not finish are neither."""
+    parts = [("accounts", "heads", "events") + (("shard",) if shard == FIRST else ()) for shard in SHARDS]
+    commands = [
+        ("EXISTS", *(key(shard, part) for part in named)) for shard, named in zip(SHARDS, parts, strict=True)
+    ]
+    return any(server.ask_all(commands))
 
 
 def identify(server: Server, store_id: str | None) -> tuple[str, bytes]:
