@@ -163,3 +163,17 @@ def test_what_does_not_fit_a_cookie_is_not_signed() -> None:
     assert len(SIGNER.sign(longest, NOW)) <= MAX_TOKEN
     with pytest.raises(ValueError, match="does not fit a cookie"):
         SIGNER.sign(msgspec.structs.replace(PENDING, next="/" + "x" * 4000), NOW)
+
+
+def test_j15_renewed_keys_read_what_the_older_ones_signed() -> None:
+    signer = Signer("session", [b"1" * 32])
+    token = signer.sign(COOKIE, NOW)
+    signer.renew([b"1" * 32, b"2" * 32])
+    assert signer.read(token, SessionCookie, NOW, 60) == COOKIE
+    newer = signer.sign(COOKIE, NOW)
+    signer.renew([b"2" * 32])
+    assert signer.read(newer, SessionCookie, NOW, 60) == COOKIE
+    assert signer.read(token, SessionCookie, NOW, 60) is None
+    with pytest.raises(KeysError):
+        signer.renew([])
+    assert signer.read(newer, SessionCookie, NOW, 60) == COOKIE

@@ -66,12 +66,17 @@ class Signer:
     """Signs and reads the tokens of one purpose. `keys` are oldest first: all of them read, the last one signs."""
 
     def __init__(self, purpose: Purpose, keys: Sequence[bytes]) -> None:
+        self._purpose = purpose
+        self._salt = _SALTS[purpose]
+        self.renew(keys)
+
+    def renew(self, keys: Sequence[bytes]) -> None:
+        """Use these keys from now on. Raises `KeysError` as when made."""
         if not keys or any(len(key) < _MIN_KEY_BYTES for key in keys):
             raise KeysError(
-                f"the keys that sign ({purpose}) must be at least one, each of {_MIN_KEY_BYTES} random bytes. "
+                f"the keys that sign ({self._purpose}) must be at least one, each of {_MIN_KEY_BYTES} random bytes. "
                 "Put back the key file as `mfa-gate init` wrote it."
             )
-        self._salt = _SALTS[purpose]
         self._keys = tuple(keys)
 
     def sign(self, payload: msgspec.Struct, now: int) -> str:

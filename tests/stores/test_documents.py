@@ -10,7 +10,7 @@ from mfa_gate.core.accounts import RecoveryCodes
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.policy import Policy, standing
 from mfa_gate.core.throttle import FOREVER
-from mfa_gate.stores.chains import next_link
+from mfa_gate.stores.audit_keys import next_link
 from mfa_gate.stores.documents import Documents, cursor_at, index_of, position_of, read_event
 from mfa_gate.stores.registers import Register
 from tests.stores.contract import NOW, event, person, totp

@@ -1,5 +1,7 @@
 """The seal: what was written opens in its own place, and nothing else opens anywhere."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,3 +121,46 @@ def test_a_key_id_is_not_a_place_to_hide_in() -> None:
 def test_keys_that_cannot_be_used_are_refused(keys: dict[str, bytes], current: str, text: str) -> None:
     with pytest.raises(KeysError, match=text):
         Sealer(keys, current, bytes)
+
+
+class TestExchange:
+    """Two processes, of which one has not noticed the new key yet."""
+
+    OLD, NEW = {"k1": b"1" * 32}, {"k1": b"1" * 32, "k2": b"2" * 32}
+
+    def test_what_the_new_key_sealed_is_read_after_another_look(self) -> None:
+        def look() -> bool:
+            slow.renew(self.NEW, "k1")
+            return True
+
+        slow = Sealer(self.OLD, "k1", os.urandom, look)
+        sealed = Sealer(self.NEW, "k2", os.urandom).seal(b"text", "here")
+        assert slow.open(sealed, "here") == b"text"
+
+    def test_a_look_in_vain_is_refused(self) -> None:
+        looks: list[int] = []
+
+        def look() -> bool:
+            looks.append(1)
+            return False
+
+        slow = Sealer(self.OLD, "k1", os.urandom, look)
+        with pytest.raises(RecordCorrupt, match="no key of ours"):
+            slow.open(Sealer(self.NEW, "k2", os.urandom).seal(b"text", "here"), "here")
+        assert looks == [1]
+
+    def test_the_key_that_seals_is_known_by_the_record(self) -> None:
+        sealer = Sealer(self.OLD, "k1", os.urandom)
+        sealed = sealer.seal(b"text", "here")
+        assert sealer.is_current(sealed)
+        sealer.renew(self.NEW, "k2")
+        assert not sealer.is_current(sealed)
+        assert sealer.is_current(sealer.seal(b"text", "here"))
+        assert sealer.open(sealed, "here") == b"text"
+
+    def test_a_renewal_that_cannot_be_used_changes_nothing(self) -> None:
+        sealer = Sealer(self.OLD, "k1", os.urandom)
+        sealed = sealer.seal(b"text", "here")
+        with pytest.raises(KeysError):
+            sealer.renew(self.NEW, "k3")
+        assert sealer.open(sealed, "here") == b"text"

@@ -4,7 +4,6 @@ Every account's records are read once, in order, and nothing is kept of them but
 million events needs no more memory than one of ten.
 """
 
-import hmac
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
 
@@ -12,6 +11,7 @@ import msgspec
 
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG, Head
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import Documents, Ledger
 
 
@@ -22,49 +22,6 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     record: bytes
     link: bytes
-
-
-def next_link(key: bytes, previous: bytes, record: bytes) -> bytes:
-    """`core.events.link` over the bytes that were written.
-
-    Decoding and encoding them again would break every old chain as soon as an event gets a new field.
-    """
-    return hmac.digest(key, previous + record, "sha256")
-
-
-class AuditKeys:
-    """The keys that chain events, oldest first; the last one makes new links, and any of them may have made an old one.
-
-    No link says which: it is tried. A thief of an old key gains nothing by that, since every chain ends in a sealed head.
-    """
-
-    __slots__ = ("_secrets",)
-
-    def __init__(self, *secrets: bytes) -> None:
-        self._secrets = secrets
-
-    @classmethod
-    def of(cls, key: "bytes | AuditKeys") -> "AuditKeys":
-        """Itself, or the one key."""
-        return key if isinstance(key, AuditKeys) else cls(key)
-
-    def renew(self, *secrets: bytes) -> None:
-        """Use these keys from now on."""
-        self._secrets = secrets
-
-    @property
-    def newest(self) -> bytes:
-        """The key that new links are made with."""
-        return self._secrets[-1]
-
-    def maker_of(self, previous: bytes, record: bytes, link: bytes, likely: bytes | None = None) -> bytes | None:
-        """The key that made this link, which is most often the `likely` one; None if none of ours did."""
-        if likely is not None and next_link(likely, previous, record) == link:
-            return likely
-        return next((key for key in self._secrets if next_link(key, previous, record) == link), None)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._secrets)
 
 
 class SealedRegister(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG, Event
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Challenge, Session
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.registers import Register
 from mfa_gate.stores.sealing import Sealer
 

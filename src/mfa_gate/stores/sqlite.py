@@ -17,6 +17,7 @@ from mfa_gate.stores import sqlite_health as health
 from mfa_gate.stores import sqlite_leases as leases
 from mfa_gate.stores import sqlite_schema as schema
 from mfa_gate.stores import sqlite_trail as trail
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import EVERYTHING, Documents
 from mfa_gate.stores.registers import Register
 from mfa_gate.stores.sealing import Sealer
@@ -48,11 +49,13 @@ class SqliteStore:
 
     store_id: str
 
-    def __init__(self, path: Path, *, sealer: Sealer, audit_key: bytes, store_id: str | None) -> None:
+    def __init__(
+        self, path: Path, *, sealer: Sealer, audit_key: AuditKeys | bytes, store_id: str | None
+    ) -> None:
         """Use `create` or `open`."""
         self._path = path
         self._expected = store_id
-        self._audit_key = audit_key
+        self._audit_keys = AuditKeys.of(audit_key)
         self._connections = Connections(path, self._refuse_another)
         schema.bring_up_to_date(self._connections)
         with self._connections.reading() as db:
@@ -70,7 +73,14 @@ class SqliteStore:
 
     @classmethod
     def create(
-        cls, path: Path, *, sealer: Sealer, audit_key: bytes, store_id: str, now: int, actor: Actor = SYSTEM
+        cls,
+        path: Path,
+        *,
+        sealer: Sealer,
+        audit_key: AuditKeys | bytes,
+        store_id: str,
+        now: int,
+        actor: Actor = SYSTEM,
     ) -> "SqliteStore":
         """Make a new store and open it, as only `init` may. Raises `StoreUnavailable` if there is a file already."""
         schema.make_file(path)
@@ -78,7 +88,9 @@ class SqliteStore:
         try:
             with founding.writing() as db:
                 schema.upgrade(db)
-                Transaction(db, Documents(sealer, store_id), audit_key).found(store_id, now, actor)
+                Transaction(db, Documents(sealer, store_id), AuditKeys.of(audit_key)).found(
+                    store_id, now, actor
+                )
             founding.close()
         except BaseException:
             schema.take_away(path)
@@ -87,7 +99,7 @@ class SqliteStore:
 
     @classmethod
     def open(
-        cls, path: Path, *, sealer: Sealer, audit_key: bytes, store_id: str | None = None
+        cls, path: Path, *, sealer: Sealer, audit_key: AuditKeys | bytes, store_id: str | None = None
     ) -> "SqliteStore":
         """Open a store that exists, with this id if one is given; else `StoreUnavailable` says how to cure it."""
         return cls(path, sealer=sealer, audit_key=audit_key, store_id=store_id)
@@ -209,7 +221,7 @@ class SqliteStore:
     def broken_chain(self) -> str | None:
         """Recompute every chain; None if whole, else a sentence that names the first break."""
         with self._connections.reading() as db:
-            return trail.broken_chain(db, self._documents, self._audit_key)
+            return trail.broken_chain(db, self._documents, self._audit_keys)
 
     def expire(self, now: int) -> int:
         """Remove sessions and challenges whose time is over; how many. They are dead before that, too."""
@@ -264,7 +276,7 @@ class SqliteStore:
         return register or Register(), {key: sealed for key, sealed, _ in rows}
 
     def _transaction(self, db: sqlite3.Connection) -> Transaction:
-        return Transaction(db, self._documents, self._audit_key)
+        return Transaction(db, self._documents, self._audit_keys)
 
     def _refuse_another(self, db: sqlite3.Connection) -> None:
         found = schema.identify(db)

@@ -13,6 +13,7 @@ from mfa_gate.core.events import ORG, Actor, Event, canonical, extend
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Change
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import POLICY, TRAFFIC_CAP, Documents, Ledger, index_of
 from mfa_gate.stores.registers import Register, after_change, without_session
 from mfa_gate.stores.sqlite_trail import ledger_of, orphaned, register_of
@@ -25,14 +26,17 @@ Kind = Literal["session", "challenge"]
 class Transaction:
     """What may be written inside one transaction; every method writes all of it or raises."""
 
-    def __init__(self, db: sqlite3.Connection, documents: Documents, audit_key: bytes) -> None:
+    def __init__(self, db: sqlite3.Connection, documents: Documents, audit_keys: AuditKeys) -> None:
         self._db = db
         self._documents = documents
-        self._audit_key = audit_key
+        self._audit_keys = audit_keys
 
     def found(self, store_id: str, now: int, actor: Actor) -> None:
         """Write what a store has from its first moment: its id, the proof of its keys, and a policy that is off."""
-        proof, ledger = self._documents.seal_proof(self._audit_key), self._documents.seal_ledger(Ledger())
+        proof, ledger = (
+            self._documents.seal_proof(self._audit_keys.newest),
+            self._documents.seal_ledger(Ledger()),
+        )
         self._db.execute("INSERT INTO store VALUES (1, ?, ?, ?)", (store_id, proof, ledger))
         self._write_policy(Policy(version=1, changed_at=now, changed_by=actor.subject))
         made = Event(
@@ -216,7 +220,7 @@ class Transaction:
         for event in events:
             if event.account_id != account_id:
                 raise ValueError(f"An event of {event.account_id} cannot join the chain of {account_id}.")
-        head, links = extend(self._audit_key, after.head, events, version)
+        head, links = extend(self._audit_keys.newest, after.head, events, version)
         self._db.executemany(
             "INSERT INTO audit (account, kind, at, record, link) VALUES (?, ?, ?, ?, ?)",
             [

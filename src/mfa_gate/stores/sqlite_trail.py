@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.ports import Recorded
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.chains import Link, SealedRegister, first_break
 from mfa_gate.stores.documents import Documents, Ledger, read_event
 
@@ -53,11 +54,11 @@ def events(
     return tuple(Recorded(position=row[0], event=read_event(row[1]), link=row[2]) for row in rows)
 
 
-def broken_chain(db: sqlite3.Connection, documents: Documents, key: bytes) -> str | None:
+def broken_chain(db: sqlite3.Connection, documents: Documents, keys: AuditKeys) -> str | None:
     """Recompute every chain on one state of the store."""
     db.execute("BEGIN")
     try:
-        return first_break(key, documents, _links(db), _registers(db), ledger_of(db, documents))
+        return first_break(keys, documents, _links(db), _registers(db), ledger_of(db, documents))
     except RecordCorrupt as error:
         return str(error)
 
