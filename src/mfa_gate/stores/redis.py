@@ -17,6 +17,7 @@ from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded
 from mfa_gate.settings.store_urls import redis_address
 from mfa_gate.stores import redis_founding as founding
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import TRAFFIC_CAP, Documents
 from mfa_gate.stores.redis_commits import Planner, Writes, live_value
 from mfa_gate.stores.redis_connection import Server
@@ -40,37 +41,49 @@ class RedisStore:
 
     store_id: str
 
-    def __init__(self, server: Server, *, sealer: Sealer, audit_key: bytes, store_id: str | None) -> None:
+    def __init__(
+        self, server: Server, *, sealer: Sealer, audit_key: AuditKeys | bytes, store_id: str | None
+    ) -> None:
         """Use `create` or `open`."""
+        audit_keys = AuditKeys.of(audit_key)
         self._server = server
         self.store_id, proof = founding.identify(server, store_id)
         self._documents = Documents(sealer, self.store_id)
-        founding.refuse_foreign_keys(server, self._documents, proof, audit_key)
+        founding.refuse_foreign_keys(server, self._documents, proof, audit_keys)
         self._answers = Answers(sealer, self._documents, self.store_id, str(server.address))
-        self._planner = Planner(self._documents, audit_key, self.store_id)
+        self._planner = Planner(self._documents, audit_keys, self.store_id)
         self._directory = Directory(server, self._answers)
-        self._trail = Trail(server, self._documents, self._planner, audit_key)
+        self._trail = Trail(server, self._documents, audit_keys)
         self._memory = Memory()
 
     @classmethod
     def create(
-        cls, url: str, *, sealer: Sealer, audit_key: bytes, store_id: str, now: int, actor: Actor = SYSTEM
+        cls,
+        url: str,
+        *,
+        sealer: Sealer,
+        audit_key: AuditKeys | bytes,
+        store_id: str,
+        now: int,
+        actor: Actor = SYSTEM,
     ) -> "RedisStore":
         """Make a new store and open it, as only `init` may. Raises `StoreUnavailable` if there is one already."""
-        server = Server(redis_address(url))
+        server, audit_keys = Server(redis_address(url)), AuditKeys.of(audit_key)
         documents = Documents(sealer, store_id)
         founding.make(
             server,
-            Planner(documents, audit_key, store_id),
+            Planner(documents, audit_keys, store_id),
             Answers(sealer, documents, store_id, str(server.address)),
-            documents.seal_proof(audit_key),
+            documents.seal_proof(audit_keys.newest),
             now=now,
             actor=actor,
         )
         return cls(server, sealer=sealer, audit_key=audit_key, store_id=store_id)
 
     @classmethod
-    def open(cls, url: str, *, sealer: Sealer, audit_key: bytes, store_id: str | None = None) -> "RedisStore":
+    def open(
+        cls, url: str, *, sealer: Sealer, audit_key: AuditKeys | bytes, store_id: str | None = None
+    ) -> "RedisStore":
         """Open a store that exists, with this id if one is given; else `StoreUnavailable` says how to cure it."""
         return cls(Server(redis_address(url)), sealer=sealer, audit_key=audit_key, store_id=store_id)
 

@@ -16,6 +16,7 @@ from mfa_gate.core.events import ORG, Actor, Event, canonical, extend
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Change
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import POLICY, Documents, index_of
 from mfa_gate.stores.redis_index import Entries, entries_of
 from mfa_gate.stores.redis_keys import EARLIEST, account_keys, feed_channel, key, shard_of
@@ -33,7 +34,8 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
     """What is written, and what is stored then. `news` is what the feed is told."""
 
     after: Stored
-    events: tuple[tuple[Event, bytes], ...] = ()
+    events: tuple[tuple[Event, bytes, int], ...] = ()
+    """Each with its link, and what it adds to the ledger."""
     opened: dict[bytes, bytes] = {}
     closed: tuple[bytes, ...] = ()
     seconds: int = 0
@@ -46,9 +48,9 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
 class Planner:
     """Plans the writes of one store; every method plans all of them or raises."""
 
-    def __init__(self, documents: Documents, audit_key: bytes, store_id: str) -> None:
+    def __init__(self, documents: Documents, audit_keys: AuditKeys, store_id: str) -> None:
         self._documents = documents
-        self._audit_key = audit_key
+        self._audit_keys = audit_keys
         self.store_id = store_id
 
     def commit(self, stored: Stored, change: Change, now: int) -> tuple[Writes, Account]:
@@ -145,7 +147,7 @@ class Planner:
             if writes.before_entries.get(entry) != score
         ]
         sets = dict.fromkeys([name for name, _ in gone] + [name for (name, _), _ in new])
-        kinds = dict.fromkeys(event.kind for event, _ in writes.events)
+        kinds = dict.fromkeys(event.kind for event, *_ in writes.events)
         keys = [*account_keys(before.account_id), key(shard, "events")]
         at = {name: len(keys) + 1 + number for number, name in enumerate([*sets, *kinds])}
         keys += [key(shard, name) for name in sets]
@@ -153,7 +155,7 @@ class Planner:
         args: list[str | bytes | int] = [self.store_id, before.account_id]
         args += [before.document, before.sealed_register]
         args += [feed_channel(self.store_id), len(sets), EARLIEST, len(writes.events)]
-        for event, link in writes.events:
+        for event, link, _ in writes.events:
             args += [at[event.kind], event.kind, canonical(event), link]
         args += [b"" if after.document == before.document else after.document, after.sealed_register]
         args += [len(writes.closed), *writes.closed, len(writes.opened)]
@@ -162,27 +164,25 @@ class Planner:
         args += [part for name, member in gone for part in (at[name], member)]
         args.append(len(new))
         args += [part for (name, member), score in new for part in (at[name], score, member)]
-        args += [sum(self.token(link) for _, link in writes.events) % LEDGER, writes.stand, writes.news]
+        args += [sum(tokens for *_, tokens in writes.events) % LEDGER, writes.stand, writes.news]
         return Call(COMMIT, tuple(keys), tuple(args))
-
-    def token(self, link: bytes) -> int:
-        """What an event adds to the ledger of its shard: without the key, nobody can take it out of the sum again."""
-        return int.from_bytes(hmac.digest(self._audit_key, b"ledger" + link, "sha256")[:6])
 
     def _chained(
         self, stored: Stored, register: Register, events: tuple[Event, ...], version: int
-    ) -> tuple[Stored, tuple[tuple[Event, bytes], ...]]:
+    ) -> tuple[Stored, tuple[tuple[Event, bytes, int], ...]]:
         """What is stored once events have joined the chain, and each with its link."""
         for event in events:
             if event.account_id != stored.account_id:
                 raise ValueError(
                     f"An event of {event.account_id} cannot join the chain of {stored.account_id}."
                 )
-        head, links = extend(self._audit_key, register.head, events, version)
+        audit_key = self._audit_keys.newest
+        head, links = extend(audit_key, register.head, events, version)
         register = replace(register, head=head)
         sealed = self._documents.seal_register(stored.account_id, register)
         after = replace(stored, register=register, sealed_register=sealed)
-        return after, tuple(zip(events, links, strict=True))
+        tokens = (token(audit_key, link) for link in links)
+        return after, tuple(zip(events, links, tokens, strict=True))
 
     def _opened(self, account: Account, change: Change) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
@@ -203,6 +203,11 @@ class Planner:
         found = self._documents.challenge(stored.account_id, challenge_id, sealed_in(value))
         if found.expires_at <= now:
             raise StaleState("The challenge has expired.")
+
+
+def token(audit_key: bytes, link: bytes) -> int:
+    """What a link adds to the ledger of its shard: without the key, nobody can take it out of the sum again."""
+    return int.from_bytes(hmac.digest(audit_key, b"ledger" + link, "sha256")[:6])
 
 
 def live_value(expires: int, sealed: bytes) -> bytes:

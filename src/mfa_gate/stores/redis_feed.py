@@ -71,7 +71,9 @@ class RedisFeed:
                 continue
             version = self._answers.stand(FIRST, stand or None)
             if self._policy_version is not None and version > self._policy_version:
-                names.append(POLICY)  # told in vain while we were not there, or by a worker that died on the way
+                names.append(
+                    POLICY
+                )  # told in vain while we were not there, or by a worker that died on the way
             self._policy_version = max(version, self._policy_version or 0)
             return names
 

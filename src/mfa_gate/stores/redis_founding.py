@@ -7,6 +7,7 @@ from typing import Final
 
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, Actor
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import Documents
 from mfa_gate.stores.redis_commits import Planner
 from mfa_gate.stores.redis_connection import Server
@@ -80,10 +81,10 @@ def identify(server: Server, store_id: str | None) -> tuple[str, bytes]:
     return name, proof
 
 
-def refuse_foreign_keys(server: Server, documents: Documents, proof: bytes, audit_key: bytes) -> None:
+def refuse_foreign_keys(server: Server, documents: Documents, proof: bytes, audit_keys: AuditKeys) -> None:
     """Raise `StoreUnavailable` unless the store was made with these keys."""
     try:
-        fits = documents.is_proof(proof, audit_key)
+        fits = documents.is_proof(proof, audit_keys)
     except RecordCorrupt:
         fits = False
     if not fits:

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.ports import Recorded
+from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.chains import Tally, without_head
 from mfa_gate.stores.documents import Documents, read_event
-from mfa_gate.stores.redis_commits import LEDGER, Planner
+from mfa_gate.stores.redis_commits import LEDGER, token
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import SHARDS, key, position_of, shard_of, stream_id_before
 from mfa_gate.stores.redis_pages import Part, Want, first_of
@@ -22,11 +23,10 @@ Found = tuple[int, str, bytes, bytes]
 class Trail:
     """The trail of one store."""
 
-    def __init__(self, server: Server, documents: Documents, planner: Planner, audit_key: bytes) -> None:
+    def __init__(self, server: Server, documents: Documents, audit_keys: AuditKeys) -> None:
         self._server = server
         self._documents = documents
-        self._planner = planner
-        self._audit_key = audit_key
+        self._audit_keys = audit_keys
 
     def events(
         self, account_id: str | None, kind: str | None, before: int | None, limit: int
@@ -127,8 +127,8 @@ class Trail:
                 rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True
             ):
                 tally = tallies.setdefault(account.decode(errors="replace"), Tally())
-                tally.take(self._audit_key, position_of(name, shard), record, link)
-                tokens += self._planner.token(link)
+                tally.take(self._audit_keys, position_of(name, shard), record, link)
+                tokens += token(tally.key, link) if tally.key else 0
             if rows:
                 last = rows[-4].decode()
             if len(rows) < 4 * _AT_ONCE:
