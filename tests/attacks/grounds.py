@@ -70,7 +70,7 @@ def csrf(client: Client) -> str:
     """The token of the page that this client is shown."""
     found = client.soup.find("input", attrs={"name": "csrf"})
     assert found is not None, client.soup.get_text(" ", strip=True)[:300]
-    return str(found["value"])  # type: ignore[index]
+    return str(found["value"])
 
 
 def _verify_call(client: Client, code: str) -> Ask:
@@ -150,7 +150,9 @@ def wrong(rig: Rig, user: str, salt: int = 0) -> str:
     """Six digits that somebody's app shows at no step around now; another one for another `salt`."""
     near = {rig.person(user).code(rig.clock(), steps) for steps in range(-4, 5)}
     return next(
-        code for code in (f"{(salt * 7 + n) * 104_729 % 1_000_000:06}" for n in range(1, 50)) if code not in near
+        code
+        for code in (f"{(salt * 7 + n) * 104_729 % 1_000_000:06}" for n in range(1, 50))
+        if code not in near
     )
 
 

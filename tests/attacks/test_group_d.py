@@ -1,5 +1,7 @@
 """Attacks on codes (D): replay, guessing, lockout; on every surface that takes one, through both doors."""
 
+from typing import Any
+
 import pytest
 
 from tests.attacks.crew import Crew
@@ -9,13 +11,9 @@ from tests.attacks.grounds import (
     WEAKENING,
     Surface,
     app,
-    failures,
     forgive,
     stale,
-    wrong,
 )
-from tests.conftest import Scale
-from tests.edges.fixtures import Build
 from tests.edges.rig import Rig
 
 STRICT = (*EVERYWHERE, WEAKENING)
@@ -72,6 +70,7 @@ def test_D01_code_reuse_on_every_worker(rig: Rig, crew: Crew) -> None:
         assert (got.status, got.code) == (401, "code_rejected")
 
 
-def _verify(client, code):
+def _verify(client: Any, code: str) -> Any:  # noqa: ANN401 -- whatever the client answers with
     from tests.attacks.grounds import api_ask
+
     return api_ask(client, "POST", "verify", {"factor": "totp", "code": code})

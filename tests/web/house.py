@@ -95,7 +95,9 @@ class House:
         self.gate = Gate(_settings(place, home, settings), sources=sources)
         self.faulty = Faulty(self.store)
         self.gate.parts.current = build_door(self.gate.settings, keys, cast("Store", self.faulty), sources)
-        self.app = self.gate.asgi(Starlette(routes=[Route("/{path:path}", self._portal, methods=["GET", "POST"])]))
+        self.app = self.gate.asgi(
+            Starlette(routes=[Route("/{path:path}", self._portal, methods=["GET", "POST"])])
+        )
 
     def close(self) -> None:
         """Release the store's files."""
