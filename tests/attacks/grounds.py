@@ -23,7 +23,7 @@ Give = Callable[[Client, str], Ask]
 
 @dataclass(frozen=True)
 class Surface:
-    """One place that takes a code of root's app. `give` is the request that hands it in, by a client prepared before."""
+    """One place that takes a code of root's app. `give` is the request that hands it in, by a client made before."""
 
     name: str
     give: Give
