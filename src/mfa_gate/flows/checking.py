@@ -33,13 +33,13 @@ from mfa_gate.core.policy import PathRule, Policy, match_rule
 from mfa_gate.core.transitions import event, same_spelling, seen
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.facts import CachedFacts, FactsCache
+from mfa_gate.flows.noting import Notes
 from mfa_gate.flows.traffic import Unattributed
 from mfa_gate.ports import Attribution, Change, FactsReader, Sessions
 from mfa_gate.signing import SessionCookie
 
 log = logging.getLogger("mfa_gate")
 
-TOUCH_AFTER_SECONDS = 60
 MAX_CANDIDATES = 4
 Look = Literal["cache", "store", "fresh"]
 """How far to look for facts: in the cache alone, in the store where it has none, in the store always."""
@@ -95,8 +95,8 @@ class Checker:
         self._facts = facts
         self._sessions = sessions
         self._committer = committer
+        self._notes = Notes(sessions, committer, traffic)
         self._cache = cache
-        self._traffic = traffic
         self._clock = clock
 
     def check(self, request: GateRequest, *, look: Literal["store", "fresh"] = "store") -> Verdict:
@@ -127,7 +127,7 @@ class Checker:
             visit = self._visit(request, visit, attribution, twice=twice)
             known, cached = self._know(request, visit, attribution, cookie, now, look=look)
             decision = decide(visit, known, now)
-            self._touch(decision, known, cached, now, look=look)
+            self._note(decision, visit, known, cached, now, look=look)
         except WouldBlock:
             raise
         except Exception as error:
@@ -243,21 +243,22 @@ class Checker:
             account, facts.account, facts.session, session_key=key, policy=policy, ticket=ticket
         )
 
-    def _touch(
-        self, decision: Decision, known: Known, cached: CachedFacts | None, now: int, *, look: Look
+    def _note(
+        self,
+        decision: Decision,
+        visit: Visit,
+        known: Known,
+        cached: CachedFacts | None,
+        now: int,
+        *,
+        look: Look,
     ) -> None:
-        """Move the idle clock of a session that has just counted; never of one that was found dead."""
-        session = known.session
-        if (
-            look != "cache"
-            and cached is not None
-            and cached.touch_due
-            and session is not None
-            and isinstance(decision, Allow)
-            and now - session.touched_at > TOUCH_AFTER_SECONDS
-        ):
-            cached.touch_due = False
-            self._sessions.touch(((session.account_id, session.key),), now)
+        if self._notes.has_to_note_spelling(decision, visit, known, now):
+            if look == "cache":
+                raise WouldBlock
+            self._notes.note_spelling(visit, known, now)
+        if look != "cache":
+            self._notes.touch(decision, known, cached, now)
 
     def _policy(self, look: Look) -> Policy:
         policy = None if look == "fresh" else self._cache.policy()
@@ -285,9 +286,9 @@ class Checker:
         return True
 
     def _count(self, request: GateRequest, attribution: Attribution, now: int, *, look: Look) -> None:
-        due = self._traffic.note(request.path, attribution.unclaimed)
+        due = self._notes.count(request.path, attribution.unclaimed)
         if due and look != "cache":
-            self._traffic.flush(now)
+            self._notes.flush(now)
 
     def _seen(
         self, visit: Visit, facts: CachedFacts, now: int, *, look: Look

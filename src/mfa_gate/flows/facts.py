@@ -110,7 +110,7 @@ class FactsCache:
         with self._lock:
             if (
                 self._forgotten > ticket[1]
-                or self._dropped.get(account_id, 0) > ticket[1]
+                or max(self._dropped.get(account_id, 0), self._dropped.get("policy", 0)) > ticket[1]
                 or policy is not self._policy
                 or account is None
             ):
