@@ -1,4 +1,4 @@
-"""What is written by the way while requests are judged: idle clocks, refused spellings, traffic that nobody is named for.
+"""What is written by the way while requests are judged: idle clocks, refused spellings, traffic of unnamed people.
 
 Nothing of it lets anybody in or keeps anybody out. A store that cannot be written to must not stop those who only read.
 """
