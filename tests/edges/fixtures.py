@@ -1,5 +1,6 @@
 """Fixtures of the doors' tests, for `tests/edges` and `tests/attacks`."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from tests.edges.asking import DoorName
 from tests.edges.rig import Rig, found
+from tests.edges.servers import Served, ServerName, serving
 from tests.edges.town import Town
 
 Build = Callable[..., Rig]
@@ -57,3 +59,30 @@ def rig(build: Build) -> Rig:
 def lax(build: Build) -> Rig:
     """A gate with the policy off."""
     return build(policy=False)
+
+
+@pytest.fixture(scope="session")
+def uvicorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A running uvicorn with the policy on, under the real clock."""
+    yield from _served("uvicorn", tmp_path_factory.mktemp("uvicorn"))
+
+
+@pytest.fixture(scope="session")
+def gunicorn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A running gunicorn, preloaded and with two workers, with the policy on, under the real clock."""
+    yield from _served("gunicorn", tmp_path_factory.mktemp("gunicorn"), "--preload", "--workers", "2")
+
+
+@pytest.fixture(params=["uvicorn", "gunicorn"])
+def served(request: pytest.FixtureRequest) -> Served:
+    """Either real server."""
+    found: Served = request.getfixturevalue(request.param)
+    return found
+
+
+def _served(name: ServerName, place: Path, *arguments: str) -> Iterator[Served]:
+    town = found(place, time.time())
+    town.require_two_step(now=time.time())
+    with serving(name, town, *arguments) as server:
+        yield server
+    town.close()

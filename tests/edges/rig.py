@@ -220,10 +220,10 @@ class Client:
                 self.jar[name.strip()] = value
 
 
-def found(place: Path) -> Town:
+def found(place: Path, now: float = NOW) -> Town:
     """A town with everybody in it: root and help administer, alice and bob have two-step, carol has none."""
-    town = Town.found(place)
+    town = Town.found(place, now)
     for name in ("root", "help", "alice", "bob"):
-        town.enroll(name)
-    town.meet("carol")
+        town.enroll(name, now)
+    town.meet("carol", now)
     return town
