@@ -19,6 +19,8 @@ from mfa_gate.stores.registers import Register
 from mfa_gate.stores.sealing import Sealer
 
 _KEPT: Final = 1024
+_DIGITS: Final = 20
+"""No number of ours is so long."""
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,8 +188,7 @@ def pairs(row: list[Any]) -> dict[bytes, bytes]:
 
 def expires_at(value: bytes) -> int:
     """When what is alive ends, as the store may go by; the sealed record decides."""
-    digits = value.partition(b":")[0]
-    return int(digits) if digits.isdigit() else 0
+    return _number(value.partition(b":")[0])
 
 
 def sealed_in(value: bytes) -> bytes:
@@ -199,4 +200,8 @@ def _versioned(document: bytes | None) -> tuple[int | None, bytes | None]:
     if document is None:
         return None, None
     version, _, sealed = document.partition(b":")
-    return (int(version) if version.isdigit() else 0), sealed
+    return _number(version), sealed
+
+
+def _number(digits: bytes) -> int:
+    return int(digits) if digits.isdigit() and len(digits) < _DIGITS else 0

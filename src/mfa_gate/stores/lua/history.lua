@@ -16,7 +16,7 @@ if at == '' then
 end
 local found = {''}
 for _ = 1, 2000 do
-  local fields = string.match(at, '^%d+$') and event(at)
+  local fields = #at < 20 and string.match(at, '^%d+$') and event(at)
   if not fields or fields.a ~= id then return found end
   if (not below or tonumber(at) <= below) and (kind == '' or fields.k == kind) then
     found[#found + 1] = at
