@@ -20,8 +20,8 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, FactorKind, Identity, account_id
 from mfa_gate.core.decision import Allow
-from mfa_gate.core.events import Actor
-from mfa_gate.core.transitions import seen
+from mfa_gate.core.events import SYSTEM, Actor
+from mfa_gate.core.transitions import seen, signed_out_everywhere
 from mfa_gate.flows.administration import Administration
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.proving import open_session
@@ -194,6 +194,17 @@ class Town:
             "seed", account_id(REALM, subject), "lost the phone", int(now)
         )
         assert type(done).__name__ == "WasReset", done
+
+    def end_sessions(self, subject: str, now: float = NOW) -> None:
+        """Every session of somebody is ended, one by one."""
+        account = self.account(subject)
+        keys = tuple(session.key for session in self.store.sessions(account.id, int(now)))
+        self.store.commit(Change(account=account, end_sessions=keys), int(now))
+
+    def sign_out_everywhere(self, subject: str, now: float = NOW) -> None:
+        """Somebody's epoch rises."""
+        after, events = signed_out_everywhere(self.account(subject), SYSTEM, int(now))
+        self.store.commit(Change(account=after, events=events), int(now))
 
     def close(self) -> None:
         """Release the store's files."""
