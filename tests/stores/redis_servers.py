@@ -121,13 +121,17 @@ class Servers:
         self._folder = folder
         self._running: dict[Kind, RedisServer] = {}
 
-    def emptied(self, kind: Kind) -> RedisServer:
-        """The server of a kind, with nothing in it."""
+    def running(self, kind: Kind) -> RedisServer:
+        """The server of a kind, with what is in it."""
         if kind not in self._running:
             folder = self._folder / kind
             folder.mkdir()
             self._running[kind] = RedisServer(kind, folder)
-        server = self._running[kind]
+        return self._running[kind]
+
+    def emptied(self, kind: Kind) -> RedisServer:
+        """The server of a kind, with nothing in it."""
+        server = self.running(kind)
         with server.client() as client:
             client.flushall()
         return server

@@ -14,7 +14,7 @@ from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded
+from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded, Seals, Stream
 from mfa_gate.settings.store_urls import redis_address
 from mfa_gate.stores import redis_founding as founding
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -27,6 +27,8 @@ from mfa_gate.stores.redis_health import concerns
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, account_keys, key, live_key
 from mfa_gate.stores.redis_records import Answer, Answers, Memory, Stored, pairs, sealed_in
 from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Call
+from mfa_gate.stores.redis_seals import RedisSeals
+from mfa_gate.stores.redis_stream import RedisStream
 from mfa_gate.stores.redis_trail import Trail
 from mfa_gate.stores.sealing import Sealer
 
@@ -55,6 +57,9 @@ class RedisStore:
         self._directory = Directory(server, self._answers)
         self._trail = Trail(server, self._documents, audit_keys)
         self._memory = Memory()
+        stream = RedisStream(server, self._documents, self._answers, self.store_id)
+        self.stream: Stream = stream
+        self.seals: Seals = RedisSeals(server, self._documents, stream, audit_keys)
 
     @classmethod
     def create(
@@ -303,7 +308,10 @@ class RedisStore:
                 stored = self._read(account_id)
                 continue
             self._memory.forget(account_id)
-            done, now_stored = self._server.write(self._planner.call(stored, writes))
+            written = self._server.write(self._planner.call(stored, writes))
+            if not isinstance(written, list) or len(written) != 2:
+                raise self._answers.senseless()
+            done, now_stored = written
             if done:
                 if now_stored != writes.after.sealed_register:
                     raise StoreUnavailable("The store gave an answer that was meant for somebody else.")

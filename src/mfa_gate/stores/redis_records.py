@@ -19,6 +19,8 @@ from mfa_gate.stores.registers import Register
 from mfa_gate.stores.sealing import Sealer
 
 _KEPT: Final = 1024
+_PARTS: Final = 7
+"""Of what the script `read` answers."""
 _DIGITS: Final = 20
 """No number of ours is so long."""
 
@@ -120,6 +122,8 @@ class Answers:
         # Security: answers that got mixed up on a connection must not tell one person about another, nor that
         # somebody is not enrolled (compare CVE-2023-28858).
         """
+        if not isinstance(answer, list) or len(answer) != _PARTS:
+            raise self.senseless()
         about, store, stand, document, register, newest, live = answer
         if about != account_id.encode():
             raise StoreUnavailable(
@@ -173,6 +177,10 @@ class Answers:
             register=register,
             live=pairs(found.live),
         )
+
+    def senseless(self) -> StoreUnavailable:
+        """What to raise for an answer that is none."""
+        return StoreUnavailable(f"What answers at {self._place} is no Redis; correct [store] url.")
 
     def _lost(self, shard: str) -> StoreUnavailable:
         return StoreUnavailable(
