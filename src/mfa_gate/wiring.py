@@ -18,6 +18,7 @@ from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.events import Actor
 from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.headers import fold_header
+from mfa_gate.core.messages import printable
 from mfa_gate.core.responses import Places
 from mfa_gate.door import AsgiApp, Door
 from mfa_gate.flows.checking import Bearings, Checker
@@ -96,7 +97,7 @@ class PerProcess:
         try:
             store = open_store(self.settings, self._keys, self.sources)
         except StoreUnavailable as error:
-            log.error("store: %s", error)  # noqa: TRY400 (the sentence says it all)
+            log.error("store: %s", printable(str(error), 1_000))  # noqa: TRY400 (the sentence says it all)
             self._reopen_at = self.sources.monotonic() + REOPEN_SECONDS
             nothing = cast("Store", _NoStore(str(error)))
             self._provisional = build_door(self.settings, self._keys, nothing, self.sources)

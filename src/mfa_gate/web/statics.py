@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from mfa_gate.core.messages import GateResponse
+from mfa_gate.core.messages import GateResponse, printable
 from mfa_gate.web import answers, assets
 from mfa_gate.web.callers import Call
 from mfa_gate.web.theme import theme_css
@@ -79,5 +79,5 @@ def show_ready(call: Call) -> GateResponse:
     """Whether this process can do its work; why not stands in the log, not in an answer to a stranger."""
     missing = call.services.ready()
     for sentence in missing:
-        log.warning("not ready: %s", sentence)
+        log.warning("not ready: %s", printable(sentence, 1_000))
     return answers.json(msgspec.json.encode({"ready": not missing}), status=503 if missing else 200)
