@@ -3,11 +3,13 @@
 Every method may raise `StoreUnavailable`. Times are UTC seconds; `now` is always an argument.
 """
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 import msgspec
 
 from mfa_gate.core.accounts import Account, Identity
+from mfa_gate.core.checkpoints import Entry, Reached, Signed
 from mfa_gate.core.events import Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
@@ -167,6 +169,72 @@ class Trail(Protocol):
         """Recompute every chain; None if whole, else a sentence that names the first break."""
 
 
+class Misfit(msgspec.Struct, frozen=True, kw_only=True):
+    """An account whose record is not the one that the trail speaks of."""
+
+    account_id: str
+    text: str
+
+
+class Stream(Protocol):
+    """Used by the checkpointer, and by whoever verifies: the trail in the order in which it was written."""
+
+    shards: tuple[str, ...]
+    """The parts of the trail, each in one order; the organization's events are in the first."""
+
+    def entries(self, shard: str, after: int | None, limit: int) -> tuple[Entry, ...]:
+        """The oldest events of a shard above position `after` (None: from the very first), in order, at most `limit`.
+
+        What was read once never gets an entry before it.
+        """
+
+    def reached(self) -> Reached:
+        """How far the store has come."""
+
+    def checkpoint(self, number: int) -> Signed | None:
+        """The checkpoint of this number."""
+
+    def checkpoints(self, after: int, limit: int) -> tuple[Signed, ...]:
+        """Checkpoints above number `after`, in order, at most `limit`."""
+
+    def add_checkpoint(self, signed: Signed) -> None:
+        """Keep the next checkpoint. Raises `StaleState` unless its number is the newest plus one.
+
+        Returns once it, and everything that was written before it, is as durable as this store's records get.
+        """
+
+    def misfits(self, seen: Mapping[str, bytes | None]) -> tuple[Misfit, ...]:
+        """Of these accounts (and `ORG`), those whose record or chain head is not what their newest event belongs to.
+
+        `seen` holds by account a link that was read in its chain, which must still be there; None if none is known.
+        Each is judged at one moment, so that a commit on the way is no misfit.
+        """
+
+    def account_ids(self, after: str | None, limit: int) -> tuple[str | None, tuple[str, ...]]:
+        """Some ids of accounts that have a chain, about `limit`, and where to go on (None: these were the last)."""
+
+
+class Resealed(msgspec.Struct, frozen=True, kw_only=True):
+    """One step through everything that is sealed. `next` is where to go on; None at the end."""
+
+    next: str | None
+    changed: int = 0
+    needed: dict[str, int] = {}
+    """Seal keys, by id, and how many of the records that were looked at need each."""
+    broken: tuple[str, ...] = ()
+    """Records that open with no key of ours; they are left as they are."""
+
+
+class Seals(Protocol):
+    """Used by `mfa-gate keys reseal` and `keys retire`."""
+
+    def reseal(self, after: str | None, limit: int) -> Resealed:
+        """Seal what is not sealed with the newest key anew, of at most `limit` accounts; None begins at the first."""
+
+    def survey(self, after: str | None, limit: int) -> Resealed:
+        """Look at the same in the same steps, and change nothing."""
+
+
 class Feed(Protocol):
     """Used by one thread of a process, so that its caches forget what others have changed."""
 
@@ -216,6 +284,8 @@ class Store(FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail
     """What a backend offers; wiring hands each user only the part that it needs."""
 
     store_id: str
+    stream: Stream
+    seals: Seals
 
     def feed(self) -> Feed:
         """Begin to follow what others change. Every call begins anew."""

@@ -108,6 +108,23 @@ class Tally:
         return None
 
 
+def misfit(account_id: str, head: Head | None, newest: bytes | None) -> str | None:
+    """Why a head is not the one that was written with the newest event of its chain; None if it is."""
+    if head is None:
+        return without_head(account_id) if newest is not None else None
+    if head.link == (newest or b""):
+        return None
+    whose = _trail(account_id)
+    if newest is None:
+        return f"{whose} is gone: its head counts {head.count} events."
+    return f"{whose} ends with another event than its head names: one of the two was put back from an older copy."
+
+
+def lost_event(account_id: str) -> str:
+    """What is wrong with a chain in which an event was read that is not there any more."""
+    return f"{_trail(account_id)} has lost an event that was there: record, head and events were put back together."
+
+
 def without_head(account_id: str) -> str:
     """What is wrong with a chain that has no register."""
     return f"{_trail(account_id)} has events but no chain head: they were inserted, or its head was removed."

@@ -7,6 +7,7 @@ without its document, or one that is older than the other is `RecordCorrupt`, ne
 """
 
 import hmac
+from collections import Counter
 from typing import TypeVar
 
 import msgspec
@@ -16,9 +17,10 @@ from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG, Event
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Challenge, Session
+from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.registers import Register
-from mfa_gate.stores.sealing import Sealer
+from mfa_gate.stores.sealing import Sealer, key_id_of
 
 TRAFFIC_CAP = 500
 """Pairs of (route prefix, kind of credential) that are counted; later ones are not."""
@@ -29,6 +31,9 @@ EVERYTHING = "*"
 """What it names when it can no longer tell what changed."""
 
 T = TypeVar("T")
+
+Place = tuple[str | int, ...]
+"""Where a record lies, beside the store's id: its kind, then whose it is."""
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +178,13 @@ class Documents:
         found = self._open(bytes, sealed, "proof")
         return any(hmac.compare_digest(found, self._proof(key)) for key in AuditKeys.of(audit_key))
 
+    def resealed(self, sealed: object, place: Place) -> bytes | None:
+        """The same record under the key that seals now; None if it is already. Raises `RecordCorrupt`."""
+        plain = self._sealer.open(sealed, self._store_id, *place)
+        if isinstance(sealed, bytes) and self._sealer.is_current(sealed):
+            return None
+        return self._sealer.seal(plain, self._store_id, *place)
+
     def _proof(self, audit_key: bytes) -> bytes:
         return hmac.digest(audit_key, b"store " + self._store_id.encode(), "sha256")
 
@@ -204,6 +216,41 @@ class Documents:
             raise RecordCorrupt(
                 f"The record {' / '.join(map(str, place))} was written by another version of mfa_gate ({error})."
             ) from error
+
+
+class Reseal:
+    """One step of sealing records anew, or of looking which seal keys are needed."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._changed = 0
+        self._needed: Counter[str] = Counter()
+        self._broken: list[str] = []
+
+    def fresh(self, sealed: object, place: Place) -> bytes | None:
+        """What to write in the place of a record; None: nothing."""
+        try:
+            fresh = self._documents.resealed(sealed, place)
+        except RecordCorrupt as error:
+            self._broken.append(str(error))
+            return None
+        self._changed += fresh is not None
+        return fresh
+
+    def look(self, sealed: object, place: Place) -> None:
+        """Count the key that a record needs."""
+        try:
+            self._documents.resealed(sealed, place)
+        except RecordCorrupt as error:
+            self._broken.append(str(error))
+        else:
+            self._needed[key_id_of(sealed)] += 1
+
+    def done(self, following: str | None) -> Resealed:
+        """What came of the step."""
+        return Resealed(
+            next=following, changed=self._changed, needed=dict(self._needed), broken=tuple(self._broken)
+        )
 
 
 def _whose(account_id: str) -> str:

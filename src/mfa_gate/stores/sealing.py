@@ -83,6 +83,14 @@ class Sealer:
             ) from error
 
 
+def key_id_of(sealed: object) -> str:
+    """The id of the key that a record says it is sealed with; empty for what is no record."""
+    if not isinstance(sealed, bytes) or not sealed.startswith(_FORMAT) or len(sealed) <= len(_FORMAT):
+        return ""
+    begin = len(_FORMAT) + 1
+    return sealed[begin : begin + sealed[len(_FORMAT)]].decode(errors="replace")
+
+
 def _header(key_id: str) -> bytes:
     name = key_id.encode()
     if not 0 < len(name) < 256:

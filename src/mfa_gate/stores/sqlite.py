@@ -11,7 +11,7 @@ from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded
+from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded, Seals, Stream
 from mfa_gate.stores import sqlite_directory as directory
 from mfa_gate.stores import sqlite_health as health
 from mfa_gate.stores import sqlite_leases as leases
@@ -24,6 +24,8 @@ from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite_commits import Kind, Transaction
 from mfa_gate.stores.sqlite_connection import Connections
 from mfa_gate.stores.sqlite_feed import SqliteFeed
+from mfa_gate.stores.sqlite_seals import SqliteSeals
+from mfa_gate.stores.sqlite_stream import SqliteStream
 
 _VISITOR = """
     SELECT org.sealed, account.version, account.sealed, register.sealed, live.sealed,
@@ -62,6 +64,8 @@ class SqliteStore:
             self._expected = self.store_id = schema.identify(db)
             (proof,) = db.execute("SELECT proof FROM store").fetchone()
         self._documents = Documents(sealer, self.store_id)
+        self.stream: Stream = SqliteStream(self._connections, self._documents, self.store_id)
+        self.seals: Seals = SqliteSeals(self._connections, self._documents, self._audit_keys)
         try:
             fits = self._documents.is_proof(proof, audit_key)
         except RecordCorrupt:

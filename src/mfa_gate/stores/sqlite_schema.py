@@ -49,7 +49,12 @@ _LEASES = (
         name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL, token INTEGER NOT NULL) WITHOUT ROWID""",
 )
 
-STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, _FIRST), (1, _LEASES))
+_CHECKPOINTS = (
+    """CREATE TABLE checkpoint (
+        number INTEGER PRIMARY KEY, body BLOB NOT NULL, key TEXT NOT NULL, signature BLOB NOT NULL)""",
+)
+
+STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, _FIRST), (1, _LEASES), (1, _CHECKPOINTS))
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 
 
