@@ -3,32 +3,38 @@
 import tempfile
 from pathlib import Path
 
-from tests.browser.people import Person, chromium
+from tests.browser.browsers import chromium
+from tests.browser.people import Person, Phone
 from tests.cli.demos import demo
 
 FOLDER = Path(__file__).parent / "pictures"
-VIEW = {"viewport": {"width": 900, "height": 640}, "device_scale_factor": 1.5}
+VIEW = {"viewport": {"width": 960, "height": 600}, "device_scale_factor": 2, "reduced_motion": "reduce"}
+PEOPLE = ("help", "alice", "bob", "carol")
 
 
 def main() -> None:
     """Set two-step up as the administrator, and take a picture on the way and one of the switch."""
     FOLDER.mkdir(exist_ok=True)
     with (
-        tempfile.TemporaryDirectory() as data,
-        demo("starlette", Path(data) / "data") as running,
+        tempfile.TemporaryDirectory() as folder,
+        demo("starlette", Path(folder) / "data") as running,
         chromium() as browser,
     ):
-        for name in ("alice", "bob", "carol"):
-            Person(browser, running.url, name).sign_in()
-        admin = Person(browser, running.url, "admin", **VIEW)
-        admin.sign_in()
-        admin.page.goto("/mfa/setup")
+        phone = Phone()
+        for name in PEOPLE:
+            person = Person(browser, running.url, name, phone)
+            person.signs_in()
+            person.close()
+        admin = Person(browser, running.url, "admin", phone, **VIEW)
+        admin.signs_in()
+        admin.opens("/mfa/setup")
         admin.press("Continue")
-        admin.page.locator("#key").wait_for()
+        admin.scans()
         admin.page.screenshot(path=FOLDER / "wizard.png", full_page=True)
-        admin.scan()
+        admin.gives(admin.code())
+        admin.keeps_codes()
         admin.press("I have saved these codes")
-        admin.page.goto("/mfa/admin/settings/policies")
+        admin.opens("/mfa/admin/settings/policies")
         admin.page.get_by_role("checkbox", name="Require Two-Step Authentication").check()
         admin.page.screenshot(path=FOLDER / "policy.png")
         admin.close()

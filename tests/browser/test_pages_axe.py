@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.gallery import gallery
 from tests.web import samples
@@ -15,17 +15,6 @@ from tests.web.pseudo import LANGUAGE as PSEUDO
 VENDOR = Path(__file__).parent / "vendor"
 AXE = (VENDOR / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
 TOO_SMALL = """() => {
   const targets = ["button", ".button", "select", "summary", ".choice", ".chip", "nav a", "footer a", ".under a",
     ".others a", "input:not([type=hidden], [type=checkbox], [type=radio])"];
@@ -41,14 +30,6 @@ SHOWN = [name for name in samples.VIEWS if name != "onward"]
 def address() -> Iterator[str]:
     with gallery() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def quiet_page(context: BrowserContext, complaints: list[str]) -> Page:
