@@ -67,7 +67,7 @@ def test_c13_a_gigabyte_is_refused_before_it_is_sent(served: Served, target: str
 
 
 def test_c13_a_gigabyte_that_is_sent_all_the_same_is_neither_kept_nor_passed_on(served: Served) -> None:
-    """What a server does with a body that nobody wants is its own business: uvicorn throws it away, gunicorn hangs up."""
+    """What becomes of a body that nobody wants is the server's business: uvicorn throws it away, gunicorn hangs up."""
     before, size, sent = len(served.seen), memory(served), 0
     with served.connect() as connection:
         connection.sendall(
