@@ -17,6 +17,7 @@ class Wire:
         """Pieces that clients have sent; a client that waits for each answer sends one for each round trip."""
         self.answer: Callable[[bytes], bytes | None] = lambda _: None
         self.rewrite: Callable[[bytes], bytes] = lambda request: request
+        self._swallowed = b""
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: set[socket.socket] = {self._listener}
@@ -25,6 +26,10 @@ class Wire:
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+
+    def swallow(self, word: bytes) -> None:
+        """Whatever the server says with this word in it does not arrive."""
+        self._swallowed = word
 
     def cut(self) -> None:
         """Cut every connection that is open now."""
@@ -65,6 +70,8 @@ class Wire:
                 if client is not None:
                     self.trips += 1
                     answer, piece = self.answer(piece), self.rewrite(piece)
+                elif self._swallowed and self._swallowed in piece:
+                    continue
                 if answer is None:
                     target.sendall(piece)
                 elif client is not None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.ports import Concern
+from mfa_gate.settings.store_urls import RedisAddress
 from mfa_gate.stores.redis_connection import Server
 
 SKEW_SECONDS: Final = 10
@@ -12,11 +13,11 @@ SKEW_SECONDS: Final = 10
 
 def concerns(server: Server, now: float) -> tuple[Concern, ...]:
     """What endangers the gate, each with its cure. Raises `StoreUnavailable` if it does not answer at all."""
-    return (*_reach(server), *_clock(server, now), *_keeping(server))
+    return (*reach(server.address), *_clock(server, now), *_keeping(server))
 
 
-def _reach(server: Server) -> Iterator[Concern]:
-    address = server.address
+def reach(address: RedisAddress) -> Iterator[Concern]:
+    """What is wrong with the way to the server."""
     if address.is_loopback:
         return
     if address.password is None:

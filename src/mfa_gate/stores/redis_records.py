@@ -116,7 +116,7 @@ class Answers:
         self.policy_version = max(self.policy_version, version)
         return version
 
-    def about(self, account_id: str, answer: list[Any]) -> Answer:
+    def about(self, account_id: str, answer: object) -> Answer:
         """An answer, if it is ours. An account of which only events are left raises.
 
         # Security: answers that got mixed up on a connection must not tell one person about another, nor that
@@ -163,7 +163,7 @@ class Answers:
             )
         return policy
 
-    def stored(self, account_id: str, answer: list[Any]) -> Stored:
+    def stored(self, account_id: str, answer: object) -> Stored:
         """Everything of one account, for a commit."""
         found = self.about(account_id, answer)
         register = self.register(account_id, found.register)
