@@ -41,6 +41,13 @@ EventKind = Literal[
     "signed_out_everywhere",
     "session_ended",
     "act_refused",
+    "break_glass_granted",
+    "break_glass_used",
+    "break_glass_revoked",
+    "keys_rotated",
+    "key_retired",
+    "store_restored",
+    "tampering_noticed",
 ]
 
 Audience = Literal["owner", "admins"]

@@ -64,6 +64,23 @@ TELLINGS: Mapping[str, Telling] = {
         N_("Session ended"), N_("{person} ended a session."), N_("{actor} ended a session of {person}.")
     ),
     "act_refused": Telling(N_("Act refused"), N_("{actor} tried something that is not allowed.")),
+    "break_glass_granted": Telling(
+        N_("Emergency access granted"), N_("{actor} let {person} pass without the second step for a while.")
+    ),
+    "break_glass_used": Telling(
+        N_("Emergency access used"), N_("{person} passed without the second step, by an emergency grant.")
+    ),
+    "break_glass_revoked": Telling(
+        N_("Emergency access revoked"), N_("{actor} took back the emergency grant of {person}.")
+    ),
+    "keys_rotated": Telling(N_("Keys exchanged"), N_("{actor} exchanged keys of the gate.")),
+    "key_retired": Telling(N_("Key retired"), N_("{actor} retired a key of the gate.")),
+    "store_restored": Telling(
+        N_("Store restored"), N_("{actor} put the store back from an older copy; everybody was signed out.")
+    ),
+    "tampering_noticed": Telling(
+        N_("Tampering noticed"), N_("Something in the store was changed, and not by the gate.")
+    ),
 }
 
 _POLICY_TURNED: Mapping[str, Telling] = {
