@@ -15,7 +15,7 @@ import anyio.to_thread
 from mfa_gate.core.addresses import client_address
 from mfa_gate.core.decision import AllowStranger, Visit
 from mfa_gate.core.forwarding import sets_cookie_of
-from mfa_gate.core.messages import GateRequest, GateResponse
+from mfa_gate.core.messages import GateRequest, GateResponse, printable
 from mfa_gate.core.paths import OddPath, canonical_path
 from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private, unavailable
 from mfa_gate.door import REQUEST_KEY, AsgiApp, Door, HasParts, Message, Receive, Scope, Send
@@ -181,6 +181,11 @@ class _Way:
 
     async def judged(self, scope: Scope, receive: Receive, send: Send) -> Passage | None:
         """The long way: the whole request is judged. None if the gate itself has answered it."""
+        if scope["type"] not in {"http", "websocket"}:
+            log.warning(
+                "refused a connection of a kind that nobody can judge: %s", printable(str(scope["type"]))
+            )
+            return None
         try:
             answer = await self._judge(scope)
         except Exception:

@@ -13,6 +13,9 @@ from tests.edges.servers import Served, ServerName, serving
 from tests.edges.town import Town
 
 Build = Callable[..., Rig]
+ASGI = pytest.mark.parametrize("door", ["asgi"], indirect=True)
+WSGI = pytest.mark.parametrize("door", ["wsgi"], indirect=True)
+"""For a test that makes sense at one door only."""
 
 
 @pytest.fixture(scope="session")
