@@ -3,6 +3,8 @@
 import contextlib
 import json
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.edges.servers import PATIENCE_SECONDS, Served, read_until, request, status_of
+from tests.edges.servers import PATIENCE_SECONDS, REPOSITORY, Served, read_until, request, status_of
+from tests.edges.town import Town
 
 pytestmark = pytest.mark.xdist_group("servers")
 
@@ -214,3 +217,17 @@ def test_a_stream_on_an_open_path_goes_on(served: Served) -> None:
         since = time.monotonic()
         while time.monotonic() - since < 3:
             assert read_until(connection, b"confidential"), "a stranger's stream was cut"
+
+
+def test_a_gate_that_served_before_a_fork_serves_on_both_sides(
+    towns: dict[bool, Town], tmp_path: Path
+) -> None:
+    towns[True].copy(tmp_path).close()
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.edges.forker", str(tmp_path)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [[200, 401, 200]] * 5
