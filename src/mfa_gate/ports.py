@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from mfa_gate.core.accounts import Account, Identity
-from mfa_gate.core.checkpoints import Entry, Reached, Signed
+from mfa_gate.core.checkpoints import Anchor, Entry, Reached, Signed
 from mfa_gate.core.events import Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
@@ -212,6 +212,16 @@ class Stream(Protocol):
 
     def account_ids(self, after: str | None, limit: int) -> tuple[str | None, tuple[str, ...]]:
         """Some ids of accounts that have a chain, about `limit`, and where to go on (None: these were the last)."""
+
+
+class Anchors(Protocol):
+    """Used when a store is opened and after each checkpoint: what is kept of it elsewhere."""
+
+    def read(self) -> Anchor | None:
+        """What is known; None if nothing was ever written. Raises `StoreUnavailable`: it cannot be read."""
+
+    def move(self, known: Anchor | None, anchor: Anchor) -> bool:
+        """Put `anchor` in the place of `known`, durably; False if somebody else has moved it meanwhile."""
 
 
 class Resealed(msgspec.Struct, frozen=True, kw_only=True):

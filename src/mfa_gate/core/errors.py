@@ -5,6 +5,7 @@
     ├── KeysError            the key file is missing, readable by others or not ours
     ├── StaleState           a commit lost its race; read again and retry
     └── StoreUnavailable     the store cannot answer now: 503, never a pass
+        ├── RolledBack       the store is an older copy, or another one, than its anchor knows
         └── RecordCorrupt    a record does not open, is older than its head, or is missing beside it
 
 A wrong code is a *result* (`Rejected`), never an exception.
@@ -33,3 +34,7 @@ class StoreUnavailable(MfaGateError):
 
 class RecordCorrupt(StoreUnavailable):
     """A sealed record does not open, or does not fit the chain head that stands beside it."""
+
+
+class RolledBack(StoreUnavailable):
+    """The store has fallen behind what is known of it outside; only somebody on the server's shell can accept that."""

@@ -22,7 +22,7 @@ _ENTRIES = (
     "WHERE position > ? ORDER BY position LIMIT ?"
 )
 _FIRST = -(2**63)
-_CHECKPOINTS = "SELECT number, body, key, signature FROM checkpoint"
+_CHECKPOINTS = "SELECT number, CAST(body AS BLOB), CAST(key AS TEXT), CAST(signature AS BLOB) FROM checkpoint"
 _JUDGED = """
     SELECT register.sealed, account.version, account.sealed, policy.version, policy.sealed,
         (SELECT CAST(link AS BLOB) FROM audit WHERE audit.account = :account ORDER BY position DESC LIMIT 1)
@@ -131,4 +131,4 @@ def _lost(db: sqlite3.Connection, account_id: str, link: bytes | None) -> str | 
 
 
 def _signed(number: int, body: bytes, key: str, signature: bytes) -> Signed:
-    return Signed(number=number, body=bytes(body), key=str(key), signature=bytes(signature))
+    return Signed(number=number, body=body, key=key, signature=signature)
