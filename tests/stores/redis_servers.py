@@ -43,7 +43,7 @@ class RedisServer:
         self.kind = kind
         self.folder = folder
         self.options = options
-        self.port = _free_port()
+        self.port = self.free_port()
         self.process = self._start()
 
     @property
@@ -54,6 +54,15 @@ class RedisServer:
         """Somebody with a shell at the server, who can do everything there."""
         wanted: dict[str, Any] = {"port": self.port, "retry": Retry(NoBackoff(), 0), "socket_timeout": 10}
         return redis.Redis(**(wanted | options))
+
+    @staticmethod
+    def free_port() -> int:
+        """A port that nobody listens on."""
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
 
     def kill(self) -> None:
         """End it at once, as a power cut does."""
@@ -155,11 +164,3 @@ def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Redis
     server = RedisServer(getattr(request, "param", "redis-7"), tmp_path)
     yield server
     server.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -128,13 +128,14 @@ class Server:
         """A connection on which nothing is repeated, so that a lost one is noticed; and the server's number for it."""
         with self.explained():
             pubsub = self._here().writing.pubsub()
-            try:
+        try:
+            with self.explained():
                 pubsub.subscribe(channel)
                 connection: Any = pubsub.connection
-                told = connection.handshake_metadata
-                yield pubsub, int(told[b"id"])
-            finally:
-                pubsub.close()
+                number = int(connection.handshake_metadata[b"id"])
+            yield pubsub, number
+        finally:
+            pubsub.close()
 
     def close(self) -> None:
         """Let go of all connections that are not in use; the next call makes new ones."""
@@ -176,6 +177,13 @@ class Server:
                 # Security: what was the master is a replica now. Whoever goes on reading it may miss a revocation.
                 self._clients = None
             raise self.unavailable(error) from error
+        except BaseException as error:
+            # A thread that is interrupted, by a worker's time-out for example, may leave a connection half made or
+            # an answer half read. None of them is used again.
+            self._clients = None
+            if isinstance(error, Exception):
+                raise self.unavailable(error) from error
+            raise
 
     def unavailable(self, error: Exception) -> StoreUnavailable:
         """What to raise for an error, with its cure."""
