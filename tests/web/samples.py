@@ -215,6 +215,7 @@ PERSON_VIEWS: dict[str, View] = {
     "setup-done": SetupDone(continue_url="/files"),
     "onward": Onward(continue_url="https://portal.example.test/files"),
     "verify": Verify(),
+    "verify-stale": Verify(stale=True, next="/files/report.txt"),
     "verify-wrong": Verify(problem="wrong", remember_days=30),
     "verify-missing": Verify(problem="missing", step_up=True),
     "verify-step-up": Verify(step_up=True, step_up_for="Patient archive"),

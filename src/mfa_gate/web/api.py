@@ -7,8 +7,6 @@ from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-import anyio
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -24,6 +22,7 @@ from mfa_gate.web.api_self import OPERATIONS as OF_ONESELF
 from mfa_gate.web.entrance import gate_request, said
 from mfa_gate.web.openapi import document
 from mfa_gate.web.services import Services
+from mfa_gate.web.threads import Threads
 
 BELOW = "/api/v1"
 THREADS = 16
@@ -35,12 +34,12 @@ Table = Mapping[str, Operation[Any]]
 
 def api_routes(services: Services) -> list[Route]:
     """Every route of the API, below `/api/v1`; the last one takes what no other does."""
-    limiter = anyio.CapacityLimiter(THREADS)
+    threads = Threads(THREADS)
     tables: dict[str, dict[str, Operation[Any]]] = {}
     for operation in OPERATIONS:
         tables.setdefault(operation.path, {})[operation.method] = operation
     return [
-        *(Route(path, _Path(services, table, limiter)) for path, table in tables.items()),
+        *(Route(path, _Path(services, table, threads)) for path, table in tables.items()),
         Route("/openapi.json", _Document(services)),
         Route("/{rest:path}", _Nowhere()),
     ]
@@ -49,10 +48,10 @@ def api_routes(services: Services) -> list[Route]:
 class _Path:
     """One path: finds the operation of the request's method, and brings its answer back."""
 
-    def __init__(self, services: Services, table: Table, limiter: anyio.CapacityLimiter) -> None:
+    def __init__(self, services: Services, table: Table, threads: Threads) -> None:
         self._services = services
         self._table = table
-        self._limiter = limiter
+        self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -74,7 +73,7 @@ class _Path:
         return await self._in_thread(partial(operation.perform, call, body))
 
     async def _in_thread(self, act: Callable[[], GateResponse | T]) -> GateResponse | T:
-        return await anyio.to_thread.run_sync(partial(safely, act), limiter=self._limiter)
+        return await self._threads.run(partial(safely, act))
 
 
 class _Document:

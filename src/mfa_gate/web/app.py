@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, partial
 
-import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -35,6 +34,7 @@ from mfa_gate.web.entrance import Entrance, gate_request, said
 from mfa_gate.web.forms import NOTHING, read_form
 from mfa_gate.web.protect import Handler
 from mfa_gate.web.services import Services
+from mfa_gate.web.threads import Threads
 
 log = logging.getLogger("mfa_gate")
 
@@ -109,7 +109,7 @@ class _Desk:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._limiter = anyio.CapacityLimiter(THREADS)
+        self._threads = Threads(THREADS)
 
     def route(self, path: str, table: Table, *, quick: bool = False) -> Route:
         """The one route of a path. `quick`: its handlers wait for nothing, and need no thread."""
@@ -152,7 +152,7 @@ class _Desk:
         )
 
     async def _in_thread(self, handler: Handler, call: Call) -> GateResponse:
-        return await anyio.to_thread.run_sync(_answered, handler, call, limiter=self._limiter)
+        return await self._threads.run(partial(_answered, handler, call))
 
 
 def _answered(handler: Handler, call: Call) -> GateResponse:

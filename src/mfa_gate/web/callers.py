@@ -130,6 +130,8 @@ class Caller:
     visitor: Visitor
     pending: Pending
     role: Role | None
+    lapsed: bool = False
+    """Whether this browser began an enrollment so long ago that it can no longer finish it."""
     cookies: Headers = ()
 
     @property
@@ -230,7 +232,8 @@ def identify(call: Call) -> Caller | GateResponse:
     # Security: without the policy another spelling passes to the portal; the account is still not theirs (B14).
     if not same_spelling(visitor.account, visitor.identity):
         return call.say("not_allowed")
-    way = pending.resumed(_way_found(call), visitor.account, call.now, services.random)
+    found = _way_found(call)
+    way = pending.resumed(found, visitor.account, call.now, services.random)
     session = visitor.session
     sign_in = visitor.identity.session_id or (way.id if session is None else session.key)
     return Caller(
@@ -238,6 +241,10 @@ def identify(call: Call) -> Caller | GateResponse:
         visitor=msgspec.structs.replace(visitor, sign_in=sign_in),
         pending=way,
         role=services.role_of(visitor.account),
+        lapsed=found is not None
+        and found.account == visitor.account.id
+        and found.enrollment is not None
+        and found.id != way.id,
     )
 
 

@@ -75,7 +75,7 @@ def _take_choice(caller: Caller, form: Form) -> GateResponse:
 def _confirm(caller: Caller, form: Form) -> GateResponse:
     call, code, challenge = caller.call, form.get("code"), caller.pending.enrollment
     if challenge is None:
-        return caller.go("setup")
+        return _afresh(caller, tries_over=False) if caller.lapsed else caller.go("setup")
     begun = _begun(caller)
     if begun is not None and not code.strip():
         return caller.show(_scan(begun, "missing"), status=422)
@@ -136,10 +136,12 @@ def _download(caller: Caller, form: Form) -> GateResponse:
     return answers.text("".join(f"{code}\n" for code in codes), headers=(disposition,))
 
 
-def _done(caller: Caller) -> GateResponse:
+def _done(caller: Caller, *, elsewhere: bool = False) -> GateResponse:
+    """The end of the wizard. `elsewhere`: another tab may still show the codes, and then leads to the same page."""
     place = caller.pending.next.partition("?")[0]
     view = SetupDone(continue_url=caller.leads_to, continue_text=printable(place, 60) or None)
-    return caller.leading_to("").enrolling(None).show(view)
+    caller = caller.enrolling(None)
+    return (caller if elsewhere else caller.leading_to("")).show(view)
 
 
 def _begun(caller: Caller) -> Started | None:
@@ -194,15 +196,16 @@ def _not_enrolled(caller: Caller) -> GateResponse | None:
     return _unverified(caller) or (None if caller.visitor.account.has_factor else caller.go("setup"))
 
 
-def _enrolled_meanwhile(caller: Caller) -> GateResponse | None:
-    """The page with the codes was loaded again, or another tab was quicker: they are set up."""
-    is_done = caller.visitor.account.has_factor and caller.pending.enrollment is None
-    return _done(caller) if is_done else None
+def _void_by_now(caller: Caller) -> GateResponse | None:
+    """The page with the codes was loaded again, or another tab was quicker: they are set up. Or it took too long."""
+    if caller.visitor.account.has_factor:
+        return _done(caller, elsewhere=True) if caller.pending.enrollment is None else None
+    return _afresh(caller, tries_over=False) if caller.lapsed else None
 
 
 show_setup = shows(_show, first=_unverified)
 take_choice = takes(_take_choice, back="setup", first=_unverified)
-take_confirm = takes(_confirm, back="setup", first=_unverified, settled=_enrolled_meanwhile)
+take_confirm = takes(_confirm, back="setup", first=_unverified, settled=_void_by_now)
 take_back = takes(_go_back, back="setup", first=_unverified)
 take_later = takes(_do_later, back="setup", first=_unverified)
 take_saved = takes(_take_saved, back="account", first=_not_enrolled)

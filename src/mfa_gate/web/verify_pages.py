@@ -3,7 +3,7 @@
 from typing import get_args
 
 from mfa_gate.core.assurance import powers
-from mfa_gate.core.messages import GateResponse, printable
+from mfa_gate.core.messages import GateResponse, is_navigation, printable
 from mfa_gate.core.policy import PathRule, usable_factors
 from mfa_gate.core.transitions import Paused
 from mfa_gate.flows.results import Verified
@@ -20,14 +20,21 @@ LONGEST_AGE = 24 * 3600
 
 def bound(caller: Caller) -> Caller:
     """The caller on the way to the address's `next`, if it has one that may be gone to."""
+    target = caller.call.query.get("next")
+    return caller if target is None else caller.leading_to(_allowed(caller, target))
+
+
+def _bound_by_form(caller: Caller) -> Caller:
+    """The caller on the way that the page had, which this tab showed: the cookie knows only the last one shown."""
+    sent = caller.call.sent
+    target = sent.get("next") if isinstance(sent, Form) else ""
+    return caller.leading_to(_allowed(caller, target)) if target else caller
+
+
+def _allowed(caller: Caller, target: str) -> str:
     call = caller.call
-    target = call.query.get("next")
-    if target is None:
-        return caller
     places, rule = call.services.places, call.services.checker.rule
-    return caller.leading_to(
-        way_back(target, call.request, public_url=places.public_url, mount=places.mount, rule=rule)
-    )
+    return way_back(target, call.request, public_url=places.public_url, mount=places.mount, rule=rule)
 
 
 def _show(caller: Caller) -> GateResponse:
@@ -39,6 +46,7 @@ def _show(caller: Caller) -> GateResponse:
 
 
 def _verify(caller: Caller, form: Form) -> GateResponse:
+    caller = _bound_by_form(caller)
     method = next((each for each in get_args(CodeMethod) if each == form.get("factor")), None)
     if method is None:
         return caller.call.say("bad_request")
@@ -66,6 +74,7 @@ def _view(
     problem: CodeProblem | None = None,
     *,
     pause: Pause | None = None,
+    stale: bool = False,
 ) -> Verify:
     visitor = caller.visitor
     again = visitor.session is not None
@@ -82,6 +91,9 @@ def _view(
         step_up_for=_step_up_for(caller) if again else None,
         problem=problem,
         pause=pause or pause_of(visitor, shown, caller.call.now),
+        stale=stale,
+        # Our own pages are kept in the cookie only.
+        next=_allowed(caller, caller.pending.next) if caller.pending.next else "",
     )
 
 
@@ -118,9 +130,17 @@ def _nothing_to_confirm(caller: Caller) -> GateResponse | None:
     return caller.go("setup") if caller.visitor.policy.require_two_step else caller.leave()
 
 
-def _verified_meanwhile(caller: Caller) -> GateResponse | None:
-    return caller.leave() if caller.visitor.session is not None and not _must_step_up(caller) else None
+def _void_by_now(caller: Caller) -> GateResponse | None:
+    """Another tab was quicker, and there is nothing left to ask; or the page stood open for too long."""
+    caller = _bound_by_form(caller)
+    if caller.visitor.session is not None and not _must_step_up(caller):
+        return caller.leave()
+    if not is_navigation(caller.call.request) or not isinstance(caller.call.sent, Form):
+        return None
+    wanted = caller.call.sent.get("factor")
+    method = next((each for each in get_args(CodeMethod) if each == wanted), None)
+    return caller.show(_view(caller, method, stale=True), status=403)
 
 
 show_verify = shows(_show, first=_nothing_to_confirm)
-take_verify = takes(_verify, back="verify", first=_nothing_to_confirm, settled=_verified_meanwhile)
+take_verify = takes(_verify, back="verify", first=_nothing_to_confirm, settled=_void_by_now)

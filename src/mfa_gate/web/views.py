@@ -3,7 +3,7 @@
 A route computes one of these records and hands it to the renderer, which picks the template by the record's type.
 Times are UTC epoch seconds. Kinds are literals because the words for them belong to the templates, where they can be
 translated. Each docstring names the forms that the page sends: method, path below the mount, fields. Every form also
-sends `csrf`. Where to go afterwards (`next`) is kept by the server and never travels in a form.
+sends `csrf`. Where to go afterwards is kept in a signed cookie; the verify page sends it as well, for several tabs.
 """
 
 from collections.abc import Mapping
@@ -173,7 +173,7 @@ class Onward(Struct, frozen=True, kw_only=True):
 class Verify(Struct, frozen=True, kw_only=True):
     """Enter a code at sign-in or for step-up.
 
-    * `POST verify`: `factor` (a `CodeMethod`), `code`, `remember` = `1` if ticked
+    * `POST verify`: `factor` (a `CodeMethod`), `code`, `remember` = `1` if ticked, `next`
     * links: `verify?factor=recovery_code` and `verify?factor=totp`
     """
 
@@ -184,6 +184,10 @@ class Verify(Struct, frozen=True, kw_only=True):
     step_up: bool = False
     problem: CodeProblem | None = None
     pause: Pause | None = None
+    stale: bool = False
+    """Whether a code was sent from a page that had stood open for too long; it was not looked at."""
+    next: str = ""
+    """The portal's page that waits for this tab: several may wait at once. Judged again when it comes back."""
     remember_days: int | None = None
     """Offer to remember this browser for so many days; `None` where the policy does not allow it."""
 
