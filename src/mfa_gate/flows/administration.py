@@ -18,6 +18,7 @@ from mfa_gate.core.transitions import (
     given_setup_code,
     signed_out_everywhere,
 )
+from mfa_gate.factors.peppers import Peppers
 from mfa_gate.flows.acting import clean_reason, is_account_id, refused_act, requirement_set, reset_of, shell
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.proving import CodeDesk, as_of, change_of, present
@@ -52,7 +53,7 @@ class Administration:
         committer: Committer,
         directory: Directory,
         *,
-        pepper: bytes,
+        pepper: Peppers | bytes,
         random: Callable[[int], bytes],
         role_of: Callable[[Account], Role | None],
         policy_changed: Callable[[], None],

@@ -3,7 +3,6 @@
 Shared by everything that takes a code, so that pages, API and administration spend from one budget.
 """
 
-import hmac
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -23,6 +22,7 @@ from mfa_gate.core.transitions import (
     try_totp,
 )
 from mfa_gate.factors import recovery, totp
+from mfa_gate.factors.peppers import Peppers
 from mfa_gate.flows.checking import session_key
 from mfa_gate.flows.results import Opened
 from mfa_gate.flows.visitor import Visitor
@@ -38,8 +38,8 @@ FACTORS: Mapping[str, FactorKind] = MappingProxyType({"totp": "totp", "recovery_
 class CodeDesk:
     """Makes and judges codes. `random(n)` gives n bytes of cryptographic quality; `pepper` keys what is stored."""
 
-    def __init__(self, *, pepper: bytes, random: Callable[[int], bytes]) -> None:
-        self._pepper = pepper
+    def __init__(self, *, pepper: Peppers | bytes, random: Callable[[int], bytes]) -> None:
+        self._peppers = Peppers.of(pepper)
         self._random = random
 
     def judge(self, account: Account, factor: FactorKind, code: str, attempt: Attempt) -> Step:
@@ -56,7 +56,7 @@ class CodeDesk:
         typed = recovery.normalize(code)
         return try_recovery_code(
             account,
-            lambda hashes: None if typed is None else recovery.find(hashes, typed, self._pepper, account.id),
+            lambda hashes: None if typed is None else self._peppers.find(hashes, typed, account.id),
             attempt,
         )
 
@@ -65,20 +65,22 @@ class CodeDesk:
         if is_no_code(code):
             return Step(account=account, events=(), result=Rejected())
         typed = recovery.normalize(code)
-        given = None if typed is None else self._setup_hash(account.id, typed)
+        name = _setup_name(account.id)
         return try_setup_code(
-            account, lambda kept: given is not None and hmac.compare_digest(kept, given), attempt
+            account,
+            lambda kept: typed is not None and self._peppers.find((kept,), typed, name) is not None,
+            attempt,
         )
 
     def new_recovery_codes(self, account_id: str) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
         """Ten codes to show once, and their hashes to keep."""
         codes = recovery.new_codes(self._random)
-        return codes, tuple(recovery.hash_code(code, self._pepper, account_id) for code in codes)
+        return codes, tuple(self._peppers.hash_code(code, account_id) for code in codes)
 
     def new_setup_code(self, account_id: str) -> tuple[str, bytes]:
         """A setup code of 80 bits to show once, and its hash to keep."""
         code = recovery.new_codes(self._random)[0]
-        return code, self._setup_hash(account_id, code)
+        return code, self._peppers.hash_code(code, _setup_name(account_id))
 
     def new_secret(self) -> bytes:
         """A secret for an authenticator app."""
@@ -88,9 +90,10 @@ class CodeDesk:
         """A random id of `size` bytes in hex."""
         return self._random(size).hex()
 
-    def _setup_hash(self, account_id: str, code: str) -> bytes:
-        # Security: hashed under another name than the account's, so that neither kind of code passes for the other.
-        return recovery.hash_code(code, self._pepper, f"setup {account_id}")
+
+def _setup_name(account_id: str) -> str:
+    # Security: hashed under another name than the account's, so that neither kind of code passes for the other.
+    return f"setup {account_id}"
 
 
 def is_no_code(text: str) -> bool:

@@ -19,6 +19,7 @@ from mfa_gate.core.transitions import (
     signed_out_everywhere,
     turned_off,
 )
+from mfa_gate.factors.peppers import Peppers
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.enrolling import CHALLENGE_SECONDS, app_name, begin, confirm, is_usable, started
 from mfa_gate.flows.proving import FACTORS, CodeDesk, as_of, change_of, open_session, present, still_open
@@ -49,7 +50,7 @@ class SelfService:
         accounts: Accounts,
         committer: Committer,
         *,
-        pepper: bytes,
+        pepper: Peppers | bytes,
         random: Callable[[int], bytes],
         issuer: str,
         store_id: str,
