@@ -7,15 +7,16 @@ import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
+from mfa_gate.bridge import bridge, refusal
 from mfa_gate.core.addresses import client_address
 from mfa_gate.core.decision import AllowStranger, Visit
 from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers
 from mfa_gate.core.paths import OddPath, canonical_wsgi_path
 from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private, unavailable
-from mfa_gate.door import REQUEST_KEY, Door, HasParts, Receive, Scope, Send
+from mfa_gate.door import REQUEST_KEY, Door, HasParts
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.facts import CachedFacts
 from mfa_gate.flows.recall import Recall
@@ -137,7 +138,7 @@ class _Way:
         if request.method.upper() in NEVER_SERVED:
             return method_refused()
         if door.is_ours(request.path):
-            return request
+            return refusal(environ) or request
         verdict = door.checker.check(request)
         answer = door.answer(verdict, request)
         if answer is None:
@@ -194,15 +195,7 @@ class _Way:
     def _bridge(self) -> "WSGIApplication":
         """Our own pages behind the bridge, made when first asked for in this process."""
         if self._pages is None:
-            from a2wsgi import ASGIMiddleware  # noqa: PLC0415 (its loop thread starts with it)
-
-            pages = self.door.pages()
-
-            async def bridged(scope: Scope, receive: Receive, send: Send) -> None:
-                scope[REQUEST_KEY] = scope["wsgi_environ"][REQUEST_KEY]
-                await pages(scope, receive, send)
-
-            self._pages = cast("WSGIApplication", ASGIMiddleware(cast("Any", bridged)))
+            self._pages = bridge(self.door.pages())
         return self._pages
 
     def _read(self, environ: "WSGIEnvironment") -> GateRequest | OddPath:
