@@ -9,9 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from functools import partial
 
-import anyio
-import anyio.to_thread
-
 from mfa_gate.core.addresses import client_address
 from mfa_gate.core.decision import AllowStranger, Visit
 from mfa_gate.core.forwarding import sets_cookie_of
@@ -23,6 +20,7 @@ from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.facts import CachedFacts
 from mfa_gate.flows.recall import Recall
 from mfa_gate.watch import CLOSE_CODE, LoopWatch, Stream
+from mfa_gate.web.threads import Threads
 
 HARMLESS_NAMES = 1_000
 
@@ -116,7 +114,7 @@ class _Way:
         self._recall: Recall[_Payload] = Recall(door.cache, door.clock, door.monotonic)
         self._query_matters = door.query_matters
         self._keyed = frozenset(name.encode() for name in door.forwarding.source_headers)
-        self._limiter = anyio.CapacityLimiter(door.threads)
+        self._threads = Threads(door.threads)
         self._watches: dict[asyncio.AbstractEventLoop, LoopWatch] = {}
         self._asked = _Harmless(door.forwarding.is_special)
         self._answered = _Harmless(lambda name: name.lower() in LOOKED_AT)
@@ -212,7 +210,7 @@ class _Way:
             return request if scope["type"] == "http" else method_refused()
         verdict = door.checker.check_cached(request)
         if verdict is None:
-            verdict = await anyio.to_thread.run_sync(door.checker.check, request, limiter=self._limiter)
+            verdict = await self._threads.run(partial(door.checker.check, request))
         return door.answer(verdict, request) or self._passage(scope, request, verdict)
 
     def _passage(self, scope: Scope, request: GateRequest, verdict: Verdict) -> Passage:
@@ -258,7 +256,7 @@ class _Way:
         watch = self._watches.get(loop)
         if watch is None:
             self._watches = {each: kept for each, kept in self._watches.items() if not each.is_closed()}
-            watch = self._watches[loop] = LoopWatch(partial(anyio.to_thread.run_sync, limiter=self._limiter))
+            watch = self._watches[loop] = LoopWatch(self._threads.run)
         stream = Stream(
             watch,
             still=partial(self.door.checker.again, visit, facts),

@@ -1,0 +1,32 @@
+"""Threads of our own for whatever waits, so that the portal's are never used up; it knows nothing of the work."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+from anyio.lowlevel import RunVar
+
+T = TypeVar("T")
+
+
+class Threads:
+    """At most `number` threads for each event loop.
+
+    Security: a limiter that two loops share loses wake-ups, and requests then wait for ever. A process may well have
+    two: WSGI pages behind two middlewares, or two first requests at one moment.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._limiters: RunVar[anyio.CapacityLimiter] = RunVar("mfa_gate_threads")
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """What `work` returns, done in one of the threads."""
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter())
+
+    def _limiter(self) -> anyio.CapacityLimiter:
+        found = self._limiters.get(None)
+        if found is None:
+            found = anyio.CapacityLimiter(self._number)
+            self._limiters.set(found)
+        return found
