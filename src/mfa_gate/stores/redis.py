@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
@@ -224,14 +225,16 @@ class RedisStore:
 
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
         """Add to the counters of (route prefix, kind of credential)."""
-        pairs_of = [word for pair, count in counts.items() for word in ("\0".join(pair), count)]
-        self._server.write(Call(TRAFFIC, (key(FIRST, "traffic"),), (TRAFFIC_CAP, *pairs_of)))
+        words = [word for pair, count in counts.items() for word in (msgspec.json.encode(pair), count)]
+        self._server.write(Call(TRAFFIC, (key(FIRST, "traffic"),), (TRAFFIC_CAP, *words)))
 
     def traffic(self) -> dict[tuple[str, str], int]:
         """The counters."""
         found: dict[bytes, bytes] = self._server.ask("HGETALL", key(FIRST, "traffic"))
-        names = {name: name.decode(errors="replace").partition("\0") for name in found}
-        return {(names[name][0], names[name][2]): int(count) for name, count in found.items()}
+        try:
+            return {msgspec.json.decode(pair, type=tuple[str, str]): int(found[pair]) for pair in found}
+        except ValueError as error:
+            raise RecordCorrupt(f"The counters of traffic cannot be read ({error}).") from error
 
     def events(
         self, *, account_id: str | None, kind: str | None, before: int | None, limit: int
