@@ -34,18 +34,19 @@ def test_two_event_loops_do_not_wait_for_each_other() -> None:
     assert done == [300] * 4
 
 
-def test_no_more_threads_than_were_asked_for() -> None:
+def test_as_many_threads_as_were_asked_for_and_no_more() -> None:
     threads, at_once, most = Threads(3), 0, 0
-    lock = threading.Lock()
+    lock, three = threading.Lock(), threading.Barrier(3, timeout=20)
 
     def counted() -> None:
         nonlocal at_once, most
         with lock:
             at_once += 1
             most = max(most, at_once)
-        work()
+        three.wait()
         with lock:
             at_once -= 1
+        three.wait()
 
     async def all_of_it() -> None:
         await asyncio.gather(*(threads.run(counted) for _ in range(30)))
