@@ -17,6 +17,7 @@ _ORIGIN = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 # Visible ASCII without the backslash: browsers drop tabs and line breaks anywhere, trim spaces, and read `\` as `/`.
 _TARGET = re.compile(r"[!-\[\]-~]+")
 _SAFE_IN_PATH = "/:@!$&'()*+,;=~"
@@ -30,7 +31,7 @@ def origin_of(url: str) -> str | None:
     scheme, host, port = match["scheme"].lower(), match["host"].lower(), match["port"]
     if port is None or int(port) == _DEFAULT_PORTS[scheme]:
         return f"{scheme}://{host}"
-    return f"{scheme}://{host}:{int(port)}"
+    return f"{scheme}://{host}:{int(port)}" if int(port) <= _LAST_PORT else None
 
 
 def safe_next(target: str, public_url: str) -> str | None:

@@ -27,6 +27,7 @@ from mfa_gate.core.decision import (
 )
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.events import SYSTEM
+from mfa_gate.core.headers import fold_header
 from mfa_gate.core.messages import GateRequest, printable
 from mfa_gate.core.origins import origin_of
 from mfa_gate.core.policy import PathRule, Policy, match_rule
@@ -44,7 +45,7 @@ MAX_CANDIDATES = 4
 Look = Literal["cache", "store", "fresh"]
 """How far to look for facts: in the cache alone, in the store where it has none, in the store always."""
 
-_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+_OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -164,8 +165,9 @@ class Checker:
 
     def rule(self, request: GateRequest) -> PathRule:
         """The path rule that fits, with a method override judged as a method that no relaxing rule names."""
-        overridden = (
-            any(request.header(name) is not None for name in _OVERRIDES) or "_method=" in request.query
+        # Security: in every spelling; a portal behind CGI or WSGI takes `_` for `-`.
+        overridden = "_method=" in request.query or any(
+            fold_header(name) in _OVERRIDES for name, _ in request.headers
         )
         return match_rule(self._bearings.rules, request.path, request.method, overridden=overridden)
 
