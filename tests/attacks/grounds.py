@@ -1,5 +1,6 @@
 """What attacks on codes, factors and sessions share: every surface that takes a code, and what an account counts."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -23,7 +24,7 @@ Give = Callable[[Client, str], Ask]
 
 @dataclass(frozen=True)
 class Surface:
-    """One place that takes a code of root's app. `give` is the request that hands it in, by a client made before."""
+    """One place that takes a code of root's app. `give` is the request that hands it in, by a client before it."""
 
     name: str
     give: Give
@@ -156,6 +157,13 @@ def wrong(rig: Rig, user: str, salt: int = 0) -> str:
     )
 
 
-def same(one: Got, other: Got) -> bool:
-    """True if nobody can tell two answers apart: status, headers, and body but for forms' tokens."""
-    return (one.status, sorted(one.headers), one.body) == (other.status, sorted(other.headers), other.body)
+_TOKEN = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}")
+
+
+def seen_by_eye(got: Got) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
+    """An answer without what differs between any two pages: tokens of forms and cookies."""
+    headers = sorted(
+        (name.lower(), _TOKEN.sub(b"token", value.encode("latin-1")).decode()) for name, value in got.headers
+    )
+    kept = tuple((name, value) for name, value in headers if name != "content-length")
+    return got.status, kept, _TOKEN.sub(b"token", got.body)
