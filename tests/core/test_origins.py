@@ -27,6 +27,8 @@ def request(*headers: tuple[str, str]) -> GateRequest:
         ("http://localhost:08000/", DEMO),
         ("https://portal.example:80", "https://portal.example:80"),
         ("http://[::1]:8000/x", "http://[::1]:8000"),
+        ("http://localhost:65535", "http://localhost:65535"),
+        ("http://localhost:65536", None),
         ("https://portal.example.", "https://portal.example."),
     ],
 )

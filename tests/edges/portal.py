@@ -20,7 +20,10 @@ READS_BODY = "/upload"
 
 @dataclass(frozen=True)
 class Seen:
-    """One request as it came out of the gate. `body` is None where the portal did not read it."""
+    """One request as it came out of the gate. `body` is None where the portal did not read it.
+
+    `target` is the request line's, where the server tells it with the query in it; else the query.
+    """
 
     kind: str
     method: str
@@ -32,6 +35,7 @@ class Seen:
     told: dict[str, Any] | None
     remote_user: str | None = None
     body: int | None = None
+    target: str = ""
 
     def values(self, name: str) -> list[str]:
         """Every value of a header, whatever its spelling."""
@@ -138,6 +142,7 @@ def _of_scope(scope: Scope, body: int | None) -> Seen:
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
         told=scope.get("mfa_gate"),
         body=body,
+        target=(scope.get("query_string") or b"").decode("latin-1"),
     )
 
 
@@ -147,6 +152,7 @@ def _of_environ(environ: "WSGIEnvironment", body: int | None) -> Seen:
         method=environ["REQUEST_METHOD"],
         path=(environ["SCRIPT_NAME"] + environ["PATH_INFO"]).encode("latin-1").decode("utf-8", "replace"),
         raw=environ.get("RAW_URI", "").partition("?")[0],
+        target=environ.get("RAW_URI", ""),
         root=environ["SCRIPT_NAME"],
         query=environ.get("QUERY_STRING", ""),
         headers=tuple(

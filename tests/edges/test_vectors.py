@@ -43,6 +43,7 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reached: int = 0
     sees: dict[str, str] = {}
     sees_not: tuple[str, ...] = ()
+    query: str | None = None
     told: str | None = msgspec.field(default=None, name="as")
     doors: tuple[DoorName, ...] = ("asgi", "wsgi")
 
@@ -104,6 +105,10 @@ def test_a_vector(build: Build, door: DoorName, vector: Vector, settings: dict[s
                 assert seen.values(name) == [value], name
             for name in vector.sees_not:
                 assert seen.values(name) == [], name
+            if vector.query is not None:
+                assert seen.query == vector.query
+                assert seen.query in seen.target
+                assert "oken" not in seen.target
             if vector.told is not None:
                 assert (seen.told or {}).get("subject", "") == vector.told
 
