@@ -208,7 +208,9 @@ class RedisStore:
         for event in events:
             chains[event.account_id] = (*chains.get(event.account_id, ()), event)
         for account_id in chains:
-            stored = self._memory.get(account_id) or self._read(account_id)
+            stored = self._memory.get(account_id)
+            if stored is None or stored.register is None:
+                stored = self._read(account_id)
             self._documents.known_register(account_id, stored.sealed_register or None)
         for account_id, chained in chains.items():
             self._append(account_id, chained)
