@@ -1,9 +1,7 @@
 """Crashes, full disks, stuck writers, forks and files that change under a running gate."""
 
-import errno
 import fcntl
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -13,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -21,9 +18,11 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.stores.sqlite import SqliteStore
 from tests.stores.contract import NOW, at_once, event, kinds, person, put, session
+from tests.stores.disks import Disk, disk
 from tests.stores.files import file_of, make, reopen
 
 ROOT = Path(__file__).parents[2]
+__all__ = ["disk"]
 
 
 @pytest.fixture
@@ -109,66 +108,6 @@ def test_j07_j10_writers_killed_in_the_middle_lose_nothing_and_hinder_nobody(
 
 
 # Full disks
-
-
-class Disk(Protocol):
-    """A place to keep a store, and how its disk comes to be full."""
-
-    place: Path
-
-    def fill(self) -> None: ...
-    def free(self) -> None: ...
-
-
-class SmallDisk:
-    """A small file system of its own."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-
-    def fill(self) -> None:
-        with (self.place / "ballast").open("ab", buffering=0) as ballast:
-            for size in (4096, 1):
-                try:
-                    while True:
-                        ballast.write(b"x" * size)
-                except OSError as error:
-                    assert error.errno == errno.ENOSPC  # noqa: PT017
-
-    def free(self) -> None:
-        (self.place / "ballast").unlink()
-
-
-class Quota:
-    """Where nothing can be mounted: files of this process may grow no further."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self._soft, self._hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def fill(self) -> None:
-        files = [self.place / name for name in ("gate.db", "gate.db-wal")]
-        sizes = [file.stat().st_size for file in files if file.exists()]
-        resource.setrlimit(resource.RLIMIT_FSIZE, (max(sizes), self._hard))
-
-    def free(self) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self._soft, self._hard))
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        quota = Quota(place)
-        yield quota
-        quota.free()
-        return
-    yield SmallDisk(place)
-    subprocess.run(["umount", str(place)], check=True)
 
 
 def test_j08_a_full_disk_refuses_writes_keeps_answering_and_heals(disk: Disk) -> None:
