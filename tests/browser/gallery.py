@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
             samples.page_of(name),
             language=query.get("language", "en"),
             observing="observe" in query,
-            is_admin=True,
+            role="admin",
         )
         self._answer(
             200, RENDERER.render(samples.VIEWS[name], page=page).encode(), "text/html; charset=utf-8"

@@ -89,9 +89,9 @@ def test_what_a_save_would_do_appears_with_the_tick_even_without_scripts(
     expect(page.locator("pre")).to_have_text("csrf=token-of-the-form&version=4&code=123456")
 
     page.goto(f"{address}/admin-policies-off")
-    expect(page.get_by_text("people will be asked")).to_be_hidden()
+    expect(page.get_by_text("people seen so far will be asked")).to_be_hidden()
     page.get_by_role("checkbox", name="Require Two-Step Authentication").check()
-    expect(page.get_by_text("people will be asked")).to_be_visible()
+    expect(page.get_by_text("people seen so far will be asked")).to_be_visible()
     context.close()
 
 

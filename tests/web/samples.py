@@ -13,6 +13,7 @@ from mfa_gate.web.admin_views import (
     AuditKind,
     PolicyEffect,
     StatusChip,
+    TrafficLine,
     UserLine,
 )
 from mfa_gate.web.rendering import View
@@ -46,7 +47,7 @@ CHROME = Chrome(
     name="Example Files", help_url="https://help.example.test/", help_text="Questions? Ask the help desk"
 )
 PAGE = PageContext(now=NOW, csrf="token-of-the-form", person="Alice Moreau")
-ADMIN_PAGE = PageContext(now=NOW, csrf="token-of-the-form", person="Robin Admin", is_admin=True)
+ADMIN_PAGE = PageContext(now=NOW, csrf="token-of-the-form", person="Robin Admin", role="admin")
 
 _URI = "otpauth://totp/Example%20Files:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Files"
 QR = Markup(segno.make(_URI, error="m").svg_inline(omitsize=True, svgclass=None, lineclass=None, border=2))
@@ -164,7 +165,18 @@ CHIPS = (
     StatusChip(status="inactive", count=0, href="/mfa/admin/users?status=inactive"),
 )
 EFFECT = PolicyEffect(
-    asked_to_set_up=41, never_signed_in=18, unattributed=3, asked_href="/mfa/admin/users?status=missing"
+    asked_to_set_up=41,
+    never_signed_in=18,
+    asked_href="/mfa/admin/users?status=missing",
+    unattributed=(
+        TrafficLine(place="/", credentials=None, count=4812),
+        TrafficLine(place="/api", credentials="authorization", count=31),
+        TrafficLine(
+            place="/a-place-with-a-name-that-is-rather-long-and-has-no-gaps",
+            credentials="cookie:remember_token",
+            count=1,
+        ),
+    ),
 )
 PROFILE = AdminUser(
     id="a1",
@@ -200,6 +212,9 @@ PERSON_VIEWS: dict[str, View] = {
         ways=(SetupWay(kind="totp"),), replacing=True, pause=Pause(until=NOW + 60)
     ),
     "setup-choose-by-choice": SetupChoose(ways=(SetupWay(kind="totp"),), required=False),
+    "setup-choose-for-admin": SetupChoose(
+        ways=(SetupWay(kind="totp"),), required=False, may_wait=True, for_admin=True
+    ),
     "setup-scan": SCAN,
     "setup-scan-wrong": SetupScan(
         qr_svg=QR,
@@ -273,6 +288,9 @@ PERSON_VIEWS: dict[str, View] = {
     "confirm-page": Confirm(act="open_page", action="confirm"),
     "sign-in-required": SignInRequired(sign_in_url="/login?next=/files"),
     "message-bad-request": Message(kind="bad_request"),
+    "message-form-foreign": Message(
+        kind="form_foreign", retry_url="http://localhost:8000/mfa/setup", address="http://localhost:8000"
+    ),
     "message-form-expired": Message(kind="form_expired", retry_url="/mfa/account"),
     "message-not-allowed": Message(
         kind="not_allowed", links=(Link(href="/mfa/account", text="Account Settings"),)

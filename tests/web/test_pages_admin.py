@@ -101,7 +101,7 @@ def test_the_switch_shows_what_it_would_do_and_then_does_it(root: Browser) -> No
     house = root.house
     house.browser("alice").get("/files/")
     root.get(f"/mfa/{POLICIES}")
-    assert "1 person will be asked to set up two-step" in root.words
+    assert "1 person seen so far will be asked to set up two-step" in root.words
     assert turn(root, on=True) == 303
     assert "Saved: two-step is now required for everyone." in root.words
     assert house.store.policy().require_two_step
@@ -381,3 +381,18 @@ def test_w10_what_people_are_called_does_nothing_in_the_list(root: Browser) -> N
         text = root.get(path).text
         assert "<img src=x" not in text
         assert "<b>eve" not in text
+
+
+def test_an_administrator_who_sets_up_later_is_not_led_round_in_a_circle(house: House) -> None:
+    root = house.browser("root")
+    root.get("/mfa/admin/users")
+    assert "Administration is open only to people who confirm with a second step." in root.words
+    root.submit("setup/later")
+    assert root.heading == "Account Settings"
+
+
+def test_the_help_desk_is_led_nowhere_it_may_not_go(desk: Browser) -> None:
+    desk.get("/mfa/admin/users")
+    bar = desk.page.find("nav", attrs={"aria-label": "Administration"})
+    assert bar is not None
+    assert bar.get_text().split() == ["Users"]

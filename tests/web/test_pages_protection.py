@@ -88,6 +88,19 @@ def test_w03_a_form_from_another_origin_changes_nothing_even_with_the_token(
         assert answer.status_code == 403, path
 
 
+def test_w03_a_form_under_another_address_is_told_where_the_page_is(root: Browser) -> None:
+    root.get("/mfa/account")
+    token = root.form("signout")["csrf"]
+    root.post("/mfa/account/turn-off", {"csrf": token}, {"Origin": "http://127.0.0.1:8000"}, follow=False)
+    assert root.heading == "This page was opened under another address"
+    link = root.page.find("a", class_="primary")
+    assert link is not None
+    assert (link["href"], link.get_text()) == (
+        f"{root.house.home}/mfa/account",
+        f"Go to {root.house.home}",
+    )
+
+
 def test_w03_a_form_without_an_origin_needs_its_token_and_has_it(root: Browser) -> None:
     root.get("/mfa/account")
     fields = root.form("signout")

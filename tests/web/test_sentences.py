@@ -44,12 +44,13 @@ def test_a_person_is_a_link_where_there_is_a_profile() -> None:
 
 
 def test_further_facts_are_told_once_and_in_words() -> None:
-    facts = {"reason": "lost", "factor": "totp", "left": "6", "name": "Phone", "why": "idle"}
+    facts = {"reason": "lost", "factor": "totp", "left": "6", "name": "Phone", "why": "idle", "in_a_row": "3"}
 
     assert further_facts(HistoryLine(at=0, kind="verified", facts=facts), str) == (
         "6 left",
         "Phone",
         "why: idle",
+        "3 in a row",
     )
 
 

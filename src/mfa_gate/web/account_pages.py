@@ -101,7 +101,7 @@ def take_sign_out(call: Call) -> GateResponse:
     if not isinstance(caller, Caller):
         # Nobody is signed in to the portal, and with that the gate's session has ended by itself.
         strange = origin_verdict(call.request, call.services.places.public_url) == "foreign"
-        return call.say("form_expired") if strange else call.goodbye()
+        return call.say("form_foreign") if strange else call.goodbye()
     form = accepted(caller, back="account")
     if isinstance(form, GateResponse):
         return form

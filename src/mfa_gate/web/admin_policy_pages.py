@@ -1,5 +1,6 @@
 """Settings, Policies, Security: the switch, what it would do, and saving it."""
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.results import Confirmation, Conflict, NeedsVerification, NotAllowed, PolicyChanged
 from mfa_gate.flows.visitor import ADMIN_SECONDS
-from mfa_gate.web.admin_views import AdminPolicies, PolicyEffect
+from mfa_gate.web.admin_views import AdminPolicies, PolicyEffect, TrafficLine
 from mfa_gate.web.admins import ADMINS, shows_to, takes_from
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form
@@ -80,6 +81,14 @@ def _word(changed: PolicyChanged) -> Saved:
     return "turned_on" if changed.policy.require_two_step else "turned_off"
 
 
+def _traffic_lines(counts: Mapping[tuple[str, str], int]) -> tuple[TrafficLine, ...]:
+    """Counted under "none" is what brings no credential at all."""
+    return tuple(
+        TrafficLine(place=place, credentials=None if kind == "none" else kind, count=count)
+        for (place, kind), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
 def _view(caller: Caller) -> AdminPolicies:
     call = caller.call
     overview, impact = call.services.reporting.overview(call.now), call.services.reporting.impact(call.now)
@@ -90,7 +99,7 @@ def _view(caller: Caller) -> AdminPolicies:
         version=policy.version,
         effect=PolicyEffect(
             asked_to_set_up=impact.asked_to_set_up,
-            unattributed=len(impact.unattributed),
+            unattributed=_traffic_lines(impact.unattributed),
             asked_href=call.url("admin/users", status="missing"),
         ),
         enrolled=overview.covered,

@@ -133,13 +133,23 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     notice: Literal["reset", "signed_out"] | None = None
 
 
+class TrafficLine(Struct, frozen=True, kw_only=True):
+    """Requests that nobody can be named for, while the policy is off."""
+
+    place: str
+    """The first segment of the path."""
+    credentials: str | None
+    """What came with them, such as `authorization`; `None` for nothing."""
+    count: int
+
+
 class PolicyEffect(Struct, frozen=True, kw_only=True):
     """What would happen if the switch were turned on now."""
 
     asked_to_set_up: int
     never_signed_in: int = 0
-    unattributed: int = 0
-    """Kinds of traffic that nobody can be named for and that would be refused."""
+    unattributed: tuple[TrafficLine, ...] = ()
+    """Kinds of traffic that nobody can be named for and that would be refused, the most frequent first."""
     asked_href: str | None = None
 
 

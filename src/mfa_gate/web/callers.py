@@ -33,6 +33,7 @@ _PROBLEMS: Mapping[MessageKind, tuple[int, str, str]] = {
     "bad_request": (400, "invalid", "The request cannot be understood."),
     "too_large": (413, "invalid", "The form is larger than this page takes."),
     "form_expired": (403, "not_allowed", "The form is no longer valid. Open the page again."),
+    "form_foreign": (403, "not_allowed", "The form was sent from a page of another address."),
     "not_allowed": (403, "not_allowed", "This is not open to this account."),
     "not_found": (404, "not_found", "There is no such page."),
     "conflict": (409, "conflict", "Somebody else changed it. Look at it again."),
@@ -82,6 +83,7 @@ class Call:
         return PageContext(
             now=self.now,
             mount=self.mount,
+            portal_url=self.portal,
             language=choose_language(
                 ",".join(self.request.values("accept-language")), services.renderer().languages
             ),
@@ -104,10 +106,12 @@ class Call:
         usual, code, detail = _PROBLEMS.get(kind, (503, "unavailable", ""))
         if not is_navigation(self.request):
             return problem(status or usual, code, detail)
-        context = self.context()
+        context, home = self.context(), self.services.places.public_url
+        here = home if kind == "form_foreign" else ""
         view = Message(
             kind=kind,
-            retry_url=None if retry is None else f"{self.mount}/{retry}",
+            retry_url=None if retry is None else f"{here}{self.mount}/{retry}",
+            address=here or None,
             reference=reference or None,
         )
         return self.page(view, context, status=status or usual)
@@ -146,7 +150,7 @@ class Caller:
         account, call = self.visitor.account, self.call
         csrf = call.services.signers.csrf.sign(Csrf(holder=self.holder), call.now)
         return msgspec.structs.replace(
-            call.context(), csrf=csrf, person=account.name or account.subject, is_admin=self.role is not None
+            call.context(), csrf=csrf, person=account.name or account.subject, role=self.role
         )
 
     @property
@@ -225,7 +229,7 @@ def identify(call: Call) -> Caller | GateResponse:
     services, request = call.services, call.request
     verdict = services.checker.check(request, look="fresh")
     if verdict is None:
-        return call.say("unavailable")
+        return call.say("unavailable", retry=call.below if call.request.method == "GET" else None)
     visitor = visitor_of(verdict, request, "", "web", call.now)
     if visitor is None:
         return _turned_away(call, verdict)

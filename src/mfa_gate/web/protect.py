@@ -64,7 +64,9 @@ def accepted(caller: Caller, *, back: str) -> Form | GateResponse:
     form = call.sent
     if isinstance(form, Unreadable):
         return call.say("too_large" if form.status == 413 else "bad_request", status=form.status)
-    if _is_foreign(call) or not _holds(caller, form.get("csrf")):
+    if _is_foreign(call):
+        return call.say("form_foreign", retry=back)
+    if not _holds(caller, form.get("csrf")):
         return call.say("form_expired", retry=back)
     return form
 

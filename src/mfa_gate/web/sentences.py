@@ -87,7 +87,7 @@ _POLICY_TURNED: Mapping[str, Telling] = {
     "on": Telling(N_("Policy changed"), N_("{actor} turned on Require Two-Step Authentication.")),
     "off": Telling(N_("Policy changed"), N_("{actor} turned off Require Two-Step Authentication.")),
 }
-_SAID_ELSEWHERE = frozenset({"reason", "factor", "number", "require_two_step"})
+_SAID_ELSEWHERE = frozenset({"reason", "factor", "number", "require_two_step", "before"})
 
 
 def label(kind: str, translate: Callable[[str], str]) -> str:
@@ -114,6 +114,10 @@ def further_facts(line: HistoryLine, translate: Callable[[str], str]) -> tuple[s
     for name, value in line.facts.items():
         if name == "left":
             words.append(translate(N_("{count} left")).format(count=value))
+        elif name == "in_a_row":
+            words.append(translate(N_("{count} in a row")).format(count=value))
+        elif name == "version":
+            words.append(translate(N_("version {count}")).format(count=value))
         elif name == "name":
             words.append(value)
         elif name not in _SAID_ELSEWHERE:

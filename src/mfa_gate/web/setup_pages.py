@@ -117,7 +117,13 @@ def _go_back(caller: Caller, _: Form) -> GateResponse:
 
 
 def _do_later(caller: Caller, _: Form) -> GateResponse:
-    return caller.go("setup") if _is_required(caller) else caller.enrolling(None).leave()
+    if _is_required(caller):
+        return caller.go("setup")
+    caller = caller.enrolling(None)
+    if _is_ours(caller, caller.pending.next):
+        # It would only lead here again.
+        return caller.leading_to("").go("account")
+    return caller.leave()
 
 
 def _take_saved(caller: Caller, _: Form) -> GateResponse:
@@ -139,7 +145,9 @@ def _download(caller: Caller, form: Form) -> GateResponse:
 def _done(caller: Caller, *, elsewhere: bool = False) -> GateResponse:
     """The end of the wizard. `elsewhere`: another tab may still show the codes, and then leads to the same page."""
     place = caller.pending.next.partition("?")[0]
-    view = SetupDone(continue_url=caller.leads_to, continue_text=printable(place, 60) or None)
+    # Our own pages have no address that says anything to the person.
+    words = "" if _is_ours(caller, place) else printable(place, 60) or None
+    view = SetupDone(continue_url=caller.leads_to, continue_text=words)
     caller = caller.enrolling(None)
     return (caller if elsewhere else caller.leading_to("")).show(view)
 
@@ -169,6 +177,7 @@ def _choose(caller: Caller, problem: CodeProblem | None = None, *, pause: Pause 
         asks_setup_code=caller.call.services.self_service.asks_setup_code(account),
         setup_code_problem=problem,
         pause=pause or (paused(state.until) if isinstance(state, Waiting) else None),
+        for_admin=_is_ours(caller, caller.pending.next),
     )
 
 
@@ -180,6 +189,11 @@ def _scan(begun: Started, problem: CodeProblem | None = None) -> SetupScan:
         problem=problem,
         may_go_back=True,
     )
+
+
+def _is_ours(caller: Caller, place: str) -> bool:
+    """Whether a way leads to one of our own pages; before there is two-step, that is one of administration."""
+    return place == caller.call.mount or place.startswith(f"{caller.call.mount}/")
 
 
 def _is_required(caller: Caller) -> bool:

@@ -34,8 +34,6 @@ class Chrome(Struct, frozen=True, kw_only=True):
     accent: str = "#2f5bd8"
     """`#rgb` or `#rrggbb`; the only color of the organization's own."""
     logo_url: str | None = None
-    portal_url: str = "/"
-    """The way back to the portal."""
     help_text: str | None = None
     help_url: str | None = None
     time_zone: str = "UTC"
@@ -53,8 +51,10 @@ class PageContext(Struct, frozen=True, kw_only=True):
     csrf: str = ""
     person: str | None = None
     """Name of whoever is signed in to the portal, `None` for a stranger."""
-    is_admin: bool = False
-    """Whether the tab and bar of administration are shown. It hides links, it protects nothing."""
+    role: Literal["admin", "help_desk"] | None = None
+    """Which tab and bar of administration are shown. It hides links, it protects nothing."""
+    portal_url: str = "/"
+    """Path of the portal's front page as the browser sees it."""
     observing: bool = False
     """`mode = "observe"`: every admin page says that nothing is enforced."""
 
@@ -122,6 +122,8 @@ class SetupChoose(Struct, frozen=True, kw_only=True):
     pause: Pause | None = None
     replacing: bool = False
     """Whether an existing authenticator is being replaced."""
+    for_admin: bool = False
+    """Whether it is asked for by a page of administration."""
 
 
 class SetupScan(Struct, frozen=True, kw_only=True):
@@ -143,6 +145,8 @@ class SetupScan(Struct, frozen=True, kw_only=True):
     """… or because too many codes did not fit it."""
     pause: Pause | None = None
     may_go_back: bool = False
+    other_ways: bool = False
+    """Whether there is another way to choose, if one goes back."""
 
 
 class SetupCodes(Struct, frozen=True, kw_only=True):
@@ -161,7 +165,7 @@ class SetupDone(Struct, frozen=True, kw_only=True):
 
     continue_url: str
     continue_text: str | None = None
-    """What is found there, such as a path; `None` says the portal's name."""
+    """What is found there, such as a path; `None` says the portal's name, and empty nothing."""
 
 
 class Onward(Struct, frozen=True, kw_only=True):
@@ -291,6 +295,7 @@ class Confirm(Struct, frozen=True, kw_only=True):
 MessageKind = Literal[
     "bad_request",
     "form_expired",
+    "form_foreign",
     "not_allowed",
     "not_found",
     "conflict",
@@ -310,6 +315,8 @@ class Message(Struct, frozen=True, kw_only=True):
     """Where to try again; `None` offers the way back to the portal only."""
     paused_until: int | None = None
     links: tuple[Link, ...] = ()
+    address: str | None = None
+    """The portal's own address, where a form came from another one."""
     sign_out_url: str | None = None
     """Where to sign out of the portal as well."""
     reference: str | None = None
