@@ -1,19 +1,23 @@
 """What attacks on codes, factors and sessions share: every surface that takes a code, and what an account counts."""
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import msgspec
+import pyotp
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Totp
 from mfa_gate.core.throttle import Strikes
+from mfa_gate.flows.administration import Administration
+from mfa_gate.flows.results import MadeSetupCode
 from mfa_gate.ports import Change
 from tests.edges.asking import NAVIGATION, Ask, Got, Headers
 from tests.edges.rig import HOME, Client, Rig
-from tests.edges.town import NOW
+from tests.edges.town import NOW, REALM, Person
 
 API = "/mfa/api/v1"
 STALE_SECONDS = 1_000
@@ -167,3 +171,56 @@ def seen_by_eye(got: Got) -> tuple[int, tuple[tuple[str, str], ...], bytes]:
     )
     kept = tuple((name, value) for name, value in headers if name != "content-length")
     return got.status, kept, _TOKEN.sub(b"token", got.body)
+
+
+def enroll(client: Client) -> Person:
+    """Whoever this client is sets up two-step, through the API; the code of this step is spent by it."""
+    started = client.api("POST", "totp").json()
+    code = pyotp.TOTP(started["secret"]).at(int(client.rig.clock()))
+    done = client.api("POST", "totp/confirm", {"enrollment": started["enrollment"], "code": code})
+    assert done.status == 200, done.text
+    person = Person(
+        subject=client.user or "", secret=started["secret"], codes=tuple(done.json()["recovery_codes"])
+    )
+    client.rig.town.people[person.subject] = person
+    return person
+
+
+def begin_at_page(client: Client) -> str:
+    """Whoever this client is begins to set up two-step on the page; the key that it shows."""
+    client.page("/mfa/setup")
+    client.submit("setup/choose", how="totp")
+    return key_shown(client)
+
+
+def key_shown(client: Client) -> str:
+    """The key on the page that this client opens; empty if it shows none."""
+    client.page("/mfa/setup")
+    key = client.soup.find(id="key")
+    return "" if key is None else "".join(key.get_text().split())
+
+
+def opens(got: Got) -> bool:
+    """True if an answer gives out a session."""
+    return any(
+        line.startswith("mfa_gate=") and not line.startswith("mfa_gate=;")
+        for line in got.values("set-cookie")
+    )
+
+
+def setup_code(rig: Rig, subject: str) -> str:
+    """What `mfa-gate admin-code` prints for a listed administrator."""
+    town = rig.town
+    shell = Administration(
+        town.store,
+        town.store,
+        town.committer,
+        town.store,
+        pepper=town.keys.pepper[-1].secret,
+        random=os.urandom,
+        role_of=rig.settings.is_admin,
+        policy_changed=lambda: None,
+    )
+    made = shell.make_setup_code("seed", REALM, subject, int(rig.clock()))
+    assert isinstance(made, MadeSetupCode)
+    return made.code
