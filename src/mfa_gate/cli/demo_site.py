@@ -22,6 +22,9 @@ App = Literal["flask", "starlette"]
 
 SECRET: Final = Path("portal/secret")
 """Below the demo's folder: with what the portal signs its cookies."""
+_ACCENT: Final = "#0f6b6b"
+_LOGO: Final = Path(__file__).resolve().parents[3] / "examples/hospital/static/icon.svg"
+"""The example portal's own."""
 _STORE: Final = Path("store/mfa-gate.db")
 _HEAD: Final = """\
 # Written by `mfa-gate demo` at each start: what you change here is lost then. Copy it to try other settings.
@@ -64,6 +67,9 @@ def _settings_text(app: App, port: int, store_url: str | None) -> str:
     text = default_toml(
         public_url=f"http://localhost:{port}",
         name="Example Files",
+        accent=_ACCENT,
+        logo=_LOGO,
+        help_text="Need help? Call the help desk at extension 2200, day and night.",
         source="flask_session" if app == "flask" else "starlette_session",
         secret=f"file:{SECRET}",
         store=_STORE,

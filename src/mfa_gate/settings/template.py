@@ -30,6 +30,9 @@ def default_toml(
     *,
     public_url: str = "http://localhost:8000",
     name: str = "Portal",
+    accent: str = "#2f5bd8",
+    logo: Path | None = None,
+    help_text: str = "",
     source: SourceName = "flask_session",
     secret: str = "env:PORTAL_SECRET",  # noqa: S107 - a reference, not a secret
     store: Path = Path("store/mfa-gate.db"),
@@ -45,6 +48,9 @@ def default_toml(
     return _TEMPLATE.format(
         public_url=_quoted(public_url),
         name=_quoted(name),
+        accent=_quoted(accent),
+        logo='# logo = "logo.svg"' if logo is None else f"logo = {_quoted(str(logo))}",
+        help_text=f"help_text = {_quoted(help_text)}" if help_text else '# help_text = "Call extension 100."',
         source=_quoted(source),
         source_keys=_SOURCES[source].format(secret=_quoted(secret)),
         proxies='["127.0.0.1"]' if source == "header" else "[]",
@@ -85,9 +91,9 @@ mode = "enforce"
 
 # Shown on pages, in authenticator apps and mails.
 name = {name}
-accent = "#2f5bd8"
-# logo = "logo.svg"
-# help_text = "Call extension 100."
+accent = {accent}
+{logo}
+{help_text}
 # help_url = "https://intranet.example.org/two-step"
 
 # Proxies whose forwarded headers are believed. Empty: none.
