@@ -4,8 +4,9 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from mfa_gate.door import AsgiApp
+from mfa_gate.process import PerProcess
 from mfa_gate.settings import Settings
-from mfa_gate.wiring import PerProcess, Sources
+from mfa_gate.wiring import Sources
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -1,24 +1,20 @@
 """The only place that chooses: from settings to store, identity sources, flows and pages; real clock, real randomness.
 
-Nothing here decides about a request. Parts are made per process, when the first request comes.
+Nothing here decides about a request.
 """
 
-import logging
-import os
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from mfa_gate.core.addresses import TrustedProxies
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.events import Actor
 from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.headers import fold_header
-from mfa_gate.core.messages import printable
 from mfa_gate.core.responses import Places
 from mfa_gate.door import AsgiApp, Door
 from mfa_gate.flows.checking import Bearings, Checker
@@ -29,16 +25,18 @@ from mfa_gate.identity import IdentitySource, attribute, build_sources
 from mfa_gate.keys import KeyRing
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
-from mfa_gate.signing import SessionCookie, Signer
 
 if TYPE_CHECKING:
-    from mfa_gate.stores.sealing import Sealer
+    from mfa_gate.anchors import AnchorFile
+    from mfa_gate.flows.anchoring import AnchorKeeper
+    from mfa_gate.flows.checkpoints import Checkpointer
+    from mfa_gate.keyed import Keyed
     from mfa_gate.web.rendering import Renderer
     from mfa_gate.web.services import Services
 
-log = logging.getLogger("mfa_gate")
+    Keys = KeyRing | Keyed
+    """A ring that stays as it is, or what follows the key file."""
 
-REOPEN_SECONDS = 1.0
 SESSION_COOKIE_SECONDS = 24 * 3600
 """No session lives longer, so no older cookie is worth a look."""
 
@@ -52,76 +50,59 @@ class Sources:
     random: Callable[[int], bytes] = secrets.token_bytes
 
 
-class _NoStore:
-    """Stands where a store could not be opened: whatever is asked of it is `StoreUnavailable`."""
-
-    store_id = ""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        def unavailable(*_: object, **__: object) -> object:
-            raise StoreUnavailable(self._reason)
-
-        return unavailable
+def open_store(settings: Settings, keys: "Keys", sources: Sources) -> Store:
+    """The store that the settings name, unless it has fallen behind its anchor. Raises `StoreUnavailable`."""
+    store = open_unjudged(settings, keys, sources)
+    try:
+        keeper = anchor_keeper(settings, keys, store, sources)
+        if keeper is not None:
+            keeper.refuse_older()
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
-class PerProcess:
-    """Makes the parts of one gate when a process first needs them. Raises `KeysError` if the keys cannot be used."""
-
-    def __init__(self, settings: Settings, sources: Sources) -> None:
-        self.settings = settings
-        self.sources = sources
-        self._keys = KeyRing.find(settings.keys.file, os.environ)
-        self.current: Door | None = None
-        self._provisional: Door | None = None
-        self._reopen_at = 0.0
-        self._lock = threading.Lock()
-        os.register_at_fork(after_in_child=self._begin_anew)
-
-    def door(self) -> Door:
-        """This process's parts; a store that could not be opened is tried again every second."""
-        with self._lock:
-            if self.current is not None:
-                return self.current
-            if self._provisional is not None and self.sources.monotonic() < self._reopen_at:
-                return self._provisional
-            return self._make()
-
-    def _begin_anew(self) -> None:
-        self.current = self._provisional = None
-        self._lock = threading.Lock()
-
-    def _make(self) -> Door:
-        try:
-            store = open_store(self.settings, self._keys, self.sources)
-        except StoreUnavailable as error:
-            log.error("store: %s", printable(str(error), 1_000))  # noqa: TRY400 (the sentence says it all)
-            self._reopen_at = self.sources.monotonic() + REOPEN_SECONDS
-            nothing = cast("Store", _NoStore(str(error)))
-            self._provisional = build_door(self.settings, self._keys, nothing, self.sources)
-            return self._provisional
-        self.current = build_door(self.settings, self._keys, store, self.sources)
-        self._provisional = None
-        return self.current
-
-
-def open_store(settings: Settings, keys: KeyRing, sources: Sources) -> Store:
-    """The store that the settings name. Raises `StoreUnavailable`; never creates one."""
-    sealer, audit_key = _sealer(keys, sources), keys.audit[-1].secret
+def open_unjudged(settings: Settings, keys: "Keys", sources: Sources) -> Store:
+    """The same without looking at the anchor: for whoever is about to accept a loss. Never creates one."""
+    keyed = _keyed(keys, sources)
     if settings.store.redis:
         from mfa_gate.stores.redis import RedisStore
 
-        return RedisStore.open(settings.store.url, sealer=sealer, audit_key=audit_key)
+        return RedisStore.open(settings.store.url, sealer=keyed.sealer, audit_key=keyed.audit_keys)
     from mfa_gate.stores.sqlite import SqliteStore
 
-    return SqliteStore.open(settings.store.path, sealer=sealer, audit_key=audit_key)
+    return SqliteStore.open(settings.store.path, sealer=keyed.sealer, audit_key=keyed.audit_keys)
 
 
-def create_store(settings: Settings, keys: KeyRing, sources: Sources, actor: Actor) -> Store:
+def anchor_keeper(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "AnchorKeeper | None":
+    """What compares this store with its anchor; None where the settings name none."""
+    from mfa_gate.flows.anchoring import AnchorKeeper
+
+    file = anchor_file(settings)
+    return None if file is None else AnchorKeeper(store.stream, file, _keyed(keys, sources).is_our_checkpoint)
+
+
+def anchor_file(settings: Settings) -> "AnchorFile | None":
+    """Where the anchor is kept."""
+    from mfa_gate.anchors import AnchorFile
+
+    return None if settings.anchor.path is None else AnchorFile(settings.anchor.path)
+
+
+def checkpointer(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "Checkpointer":
+    """The job that signs how far the trail has come; call its `tick(now)` every few seconds, in one process."""
+    from mfa_gate.flows.checkpoints import Checkpointer
+
+    keyed = _keyed(keys, sources)
+    keeper = anchor_keeper(settings, keyed, store, sources)
+    return Checkpointer(store, keeper, keyed.sign_checkpoint, keyed.is_our_checkpoint)
+
+
+def create_store(settings: Settings, keys: "Keys", sources: Sources, actor: Actor) -> Store:
     """Make the store that the settings name, as only `init` may. Raises `StoreUnavailable` if there is one."""
-    sealer, audit_key = _sealer(keys, sources), keys.audit[-1].secret
+    keyed = _keyed(keys, sources)
+    sealer, audit_key = keyed.sealer, keyed.audit_keys
     store_id, now = sources.random(16).hex(), int(sources.clock())
     if settings.store.redis:
         from mfa_gate.stores.redis import RedisStore
@@ -145,18 +126,18 @@ def store_exists(settings: Settings) -> bool:
     return settings.store.path.exists()
 
 
-def _sealer(keys: KeyRing, sources: Sources) -> "Sealer":
-    from mfa_gate.stores.sealing import Sealer
+def _keyed(keys: "Keys", sources: Sources) -> "Keyed":
+    from mfa_gate.keyed import Keyed
 
-    return Sealer({key.id: key.secret for key in keys.seal}, keys.seal[-1].id, sources.random)
+    return Keyed.of(keys, sources.random)
 
 
-def build_door(settings: Settings, keys: KeyRing, store: Store, sources: Sources) -> Door:
+def build_door(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> Door:
     """All parts of one process around one store."""
     identity_sources = build_sources(settings)
     cache = FactsCache(sources.monotonic)
     committer = Committer(store, cache.drop)
-    session_signer = Signer("session", [key.secret for key in keys.cookie])
+    keyed = _keyed(keys, sources)
     places = Places(
         public_url=settings.public_url,
         mount=settings.mount,
@@ -173,7 +154,7 @@ def build_door(settings: Settings, keys: KeyRing, store: Store, sources: Sources
             narrow_cookie=settings.portal.narrow_cookie_path,
         ),
         attribute=lambda request, now: attribute(identity_sources, request, settings.portal.credentials, now),
-        read_cookie=lambda token, now: session_signer.read(token, SessionCookie, now, SESSION_COOKIE_SECONDS),
+        read_cookie=lambda token, now: keyed.read_session(token, now, SESSION_COOKIE_SECONDS),
         facts=store,
         sessions=store,
         committer=committer,
@@ -194,7 +175,7 @@ def build_door(settings: Settings, keys: KeyRing, store: Store, sources: Sources
         reads_remote_user=any("remote_user" in source.carriers for source in identity_sources),
         make_pages=lambda: _make_pages(
             build_services(
-                settings, keys, store, sources, checker=checker, committer=committer, places=places
+                settings, keyed, store, sources, checker=checker, committer=committer, places=places
             )
         ),
     )
@@ -227,7 +208,7 @@ def _forwarding(settings: Settings, identity_sources: tuple[IdentitySource, ...]
 
 def build_services(
     settings: Settings,
-    keys: KeyRing,
+    keys: "Keys",
     store: Store,
     sources: Sources,
     *,
@@ -241,14 +222,13 @@ def build_services(
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.web.services import Services, Signers
 
-    pepper = keys.pepper[-1].secret
-    cookie_keys = [key.secret for key in keys.cookie]
+    keyed = _keyed(keys, sources)
     return Services(
         checker=checker,
         self_service=SelfService(
             store,
             committer,
-            pepper=pepper,
+            pepper=keyed.peppers,
             random=sources.random,
             issuer=settings.name,
             store_id=store.store_id,
@@ -261,18 +241,14 @@ def build_services(
             store,
             committer,
             store,
-            pepper=pepper,
+            pepper=keyed.peppers,
             random=sources.random,
             role_of=settings.is_admin,
             policy_changed=checker.forget_policy,
         ),
         reporting=Reporting(store, store, store, store, store),
         renderer=lambda: _make_renderer(settings),
-        signers=Signers(
-            session=Signer("session", cookie_keys),
-            pending=Signer("pending", cookie_keys),
-            csrf=Signer("csrf", cookie_keys),
-        ),
+        signers=Signers(session=keyed.session, pending=keyed.pending, csrf=keyed.csrf),
         places=places,
         cookie_name=settings.cookie_name,
         secure=settings.is_https,

@@ -14,13 +14,6 @@ def found(shell: Shell, *words: str, code: int = 0) -> list[tuple[str, str, str]
     return [(each["severity"], each["setting"], each["text"]) for each in answer["problems"]]
 
 
-@pytest.fixture
-def shell(shell: Shell) -> Shell:
-    """A gate whose anchor has been written."""
-    (shell.folder / "anchor" / "mfa-gate.anchor").touch()
-    return shell
-
-
 def test_a_new_gate_is_in_order(shell: Shell) -> None:
     assert found(shell) == []
     assert "in order; 0 warnings." in shell("check").output

@@ -2,6 +2,7 @@
 
 import stat
 import tomllib
+import json
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,22 @@ def test_settings_that_are_there_already_are_used_as_they_are(shell: Shell, tmp_
 def test_keys_that_are_there_already_are_used(shell: Shell) -> None:
     keys = (shell.folder / "mfa-gate.keys").read_bytes()
     (shell.folder / "store").rename(shell.folder / "moved")
+    (shell.folder / "anchor").rename(shell.folder / "moved-anchor")
     shell("init")
     assert (shell.folder / "mfa-gate.keys").read_bytes() == keys
+
+
+def test_a_lost_store_is_not_made_anew_as_long_as_its_anchor_is_there(shell: Shell) -> None:
+    (shell.folder / "store").rename(shell.folder / "moved")
+    assert "anchor" in shell("init", code=1).output
+    assert not (shell.folder / "store").exists()
+
+
+def test_the_anchor_knows_the_store_from_its_first_moment(shell: Shell) -> None:
+    anchor = json.loads((shell.folder / "anchor" / "mfa-gate.anchor").read_bytes())
+    with shell.gate() as gate:
+        assert anchor["store"] == gate.store.store_id
+    assert (anchor["number"], anchor["positions"], anchor["policy_version"]) == (0, {"0": 1}, 1)
 
 
 def test_it_never_makes_new_keys_for_an_old_store(shell: Shell) -> None:

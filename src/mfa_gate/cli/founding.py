@@ -6,24 +6,26 @@ from typing import TYPE_CHECKING
 
 from mfa_gate.core.errors import SettingsError, StoreUnavailable
 from mfa_gate.core.events import Actor
+from mfa_gate.flows.anchoring import first_anchor
 from mfa_gate.keys import VARIABLE, KeyRing
 from mfa_gate.settings import Settings
-from mfa_gate.wiring import Sources, create_store, store_exists
+from mfa_gate.wiring import Sources, anchor_file, create_store, store_exists
 
 if TYPE_CHECKING:
     from mfa_gate.ports import Store
 
 
 def found(settings: Settings, sources: Sources, os_user: str) -> tuple[KeyRing, "Store"]:
-    """Make the store, and the keys unless they are there; both or neither.
+    """Make the store and its anchor, and the keys unless they are there; all or nothing.
 
-    Raises `StoreUnavailable` if there is a store, and `KeysError`.
+    Raises `StoreUnavailable` if there is a store, or the anchor of one, and `KeysError`.
     """
     if store_exists(settings):
         raise StoreUnavailable(
             f"The store {settings.store} is there already and is not overwritten. "
             "To forget everybody and begin anew, move it away."
         )
+    _refuse_anchor_of_another(settings.anchor.path)
     file = None if settings.store.redis else settings.store.path
     for path in (file, settings.keys.file, settings.anchor.path):
         if path is not None:
@@ -33,15 +35,27 @@ def found(settings: Settings, sources: Sources, os_user: str) -> tuple[KeyRing, 
     file = settings.keys.file
     made = None
     if file is not None and not file.exists() and not os.environ.get(VARIABLE):
-        KeyRing.generate(sources.random).write(file)
+        KeyRing.generate(sources.random, int(sources.clock())).write(file)
         made = file
     try:
         keys = KeyRing.find(file, os.environ)
-        return keys, create_store(settings, keys, sources, Actor(subject=os_user, surface="shell"))
+        store = create_store(settings, keys, sources, Actor(subject=os_user, surface="shell"))
     except BaseException:
         if made is not None:
             made.unlink(missing_ok=True)
         raise
+    anchor = anchor_file(settings)
+    if anchor is not None:
+        anchor.accept(first_anchor(store.stream.reached(), int(sources.clock())))
+    return keys, store
+
+
+def _refuse_anchor_of_another(path: Path | None) -> None:
+    if path is not None and path.exists():
+        raise StoreUnavailable(
+            f"There is an anchor {path}, but not the store that it belongs to. Put the store back from a backup with "
+            "`mfa-gate restore PATH`, or, to forget everybody and begin anew, move the anchor away, too."
+        )
 
 
 def make_folder(folder: Path) -> None:

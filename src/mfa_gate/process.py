@@ -1,0 +1,120 @@
+"""One gate in one process: makes the parts when they are first needed, and looks after what stands beside the store.
+
+It chooses nothing. A store that cannot be opened, or falls behind its anchor, is 503 for everybody until it is mended.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from mfa_gate.core.errors import RolledBack, StoreUnavailable
+from mfa_gate.core.messages import printable
+from mfa_gate.door import Door
+from mfa_gate.flows.watching import Watch
+from mfa_gate.keys import LiveKeys
+from mfa_gate.ports import Store
+from mfa_gate.settings import Settings
+from mfa_gate.wiring import Sources, anchor_keeper, build_door, open_store
+
+if TYPE_CHECKING:
+    from mfa_gate.flows.anchoring import AnchorKeeper
+    from mfa_gate.keyed import Keyed
+
+log = logging.getLogger("mfa_gate")
+
+REOPEN_SECONDS = 1.0
+
+
+class _NoStore:
+    """Stands where a store could not be opened: whatever is asked of it is `StoreUnavailable`."""
+
+    store_id = ""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def unavailable(*_: object, **__: object) -> object:
+            raise StoreUnavailable(self._reason)
+
+        return unavailable
+
+
+class PerProcess:
+    """Makes the parts of one gate when a process first needs them. Raises `KeysError` if the keys cannot be used."""
+
+    def __init__(self, settings: Settings, sources: Sources) -> None:
+        self.settings = settings
+        self.sources = sources
+        self._live = LiveKeys(settings.keys.file, os.environ, sources.monotonic)
+        self._keyed: Keyed | None = None
+        self.current: Door | None = None
+        self._provisional: Door | None = None
+        self._reopen_at = 0.0
+        self._store: Store | None = None
+        self._keeper: AnchorKeeper | None = None
+        self._watch: Watch | None = None
+        self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._begin_anew)
+
+    def door(self) -> Door:
+        """This process's parts; a store that could not be opened is tried again every second."""
+        with self._lock:
+            if self._watch is None:
+                self._watch = Watch((self._live.look, self._look_at_anchor))
+                self._watch.start()
+            if self.current is not None:
+                return self.current
+            if self._provisional is not None and self.sources.monotonic() < self._reopen_at:
+                return self._provisional
+            return self._make()
+
+    def _begin_anew(self) -> None:
+        self.current = self._provisional = None
+        self._store = self._keeper = self._watch = None
+        self._lock = threading.Lock()
+
+    def _make(self) -> Door:
+        keyed = self._key()
+        try:
+            store = open_store(self.settings, keyed, self.sources)
+        except StoreUnavailable as error:
+            return self._without_store(error)
+        self._store, self._keeper = store, anchor_keeper(self.settings, keyed, store, self.sources)
+        self.current = build_door(self.settings, keyed, store, self.sources)
+        self._provisional = None
+        return self.current
+
+    def _without_store(self, error: StoreUnavailable) -> Door:
+        log.error("store: %s", printable(str(error), 1_000))
+        self._reopen_at = self.sources.monotonic() + REOPEN_SECONDS
+        nothing = cast("Store", _NoStore(str(error)))
+        self._provisional = build_door(self.settings, self._key(), nothing, self.sources)
+        return self._provisional
+
+    def _key(self) -> "Keyed":
+        if self._keyed is None:
+            from mfa_gate.keyed import Keyed  # noqa: PLC0415 (cryptography is slow to import)
+
+            self._keyed = Keyed(self._live, self.sources.random)
+        return self._keyed
+
+    def _look_at_anchor(self) -> None:
+        """Go on with the anchor, or, if the store has fallen behind it, without the store."""
+        store, keeper = self._store, self._keeper
+        if store is None or keeper is None:
+            return
+        try:
+            keeper.advance(int(self.sources.clock()))
+        except RolledBack as error:
+            with self._lock:
+                if self._store is not store:
+                    return
+                self._store = self._keeper = None
+                self._without_store(error)
+                self.current = None
+            store.close()
+        except StoreUnavailable as error:
+            log.warning("anchor: %s", printable(str(error), 1_000))
