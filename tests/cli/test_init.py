@@ -1,8 +1,8 @@
 """`init` makes a usable set in one command and overwrites nothing; `admin-code` lets an administrator in."""
 
+import json
 import stat
 import tomllib
-import json
 from pathlib import Path
 
 import pytest

@@ -10,6 +10,7 @@ from mfa_gate.cli.demo import demo
 from mfa_gate.cli.explain import explain
 from mfa_gate.cli.init import admin_code, init
 from mfa_gate.cli.invocation import DEFAULT_SETTINGS, VARIABLE, Group, Invocation
+from mfa_gate.cli.keys import keys
 from mfa_gate.cli.policy import policy
 from mfa_gate.cli.users import users
 
@@ -38,5 +39,5 @@ def main(ctx: click.Context, settings: Path) -> None:
     ctx.obj.settings_path = settings
 
 
-for command in (admin_code, audit, check, demo, explain, init, policy, users):
+for command in (admin_code, audit, check, demo, explain, init, keys, policy, users):
     main.add_command(command)

@@ -139,6 +139,19 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JS
 realm_option = click.option("--realm", help="Whose user; needed where the settings name several realms.")
 
 
+reason_option = click.option("--reason", required=True, help="Why; it stands in the audit trail.")
+
+
+def reason_of(text: str) -> str:
+    """A reason as the trail keeps it. Raises `UsageError`."""
+    from mfa_gate.flows.acting import clean_reason
+
+    given = clean_reason(text)
+    if given is None:
+        raise click.UsageError("--reason wants 3 to 500 characters.")
+    return given
+
+
 def realm_in(settings: Settings, realm: str | None) -> str:
     """The realm that is meant. Raises `UsageError`: none of these, or several and none is named."""
     realms = tuple(dict.fromkeys(source.realm for source in settings.identity))

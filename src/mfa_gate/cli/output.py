@@ -1,7 +1,9 @@
 """How commands show what they found: aligned tables for people, JSON for programs; it must not know what it shows."""
 
+import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
@@ -53,6 +55,25 @@ def say_facts(facts: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
         click.echo(f"{name:<{width}}  {value}".rstrip())
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """Tell on a terminal how much of a long work is done; the caller calls with how much more it is."""
+    total = 0
+    shown = sys.stderr.isatty()
+
+    def more(number: int) -> None:
+        nonlocal total
+        total += number
+        if shown:
+            click.echo(f"\r{total:,} {what} …", nl=False, err=True)
+
+    try:
+        yield more
+    finally:
+        if shown:
+            click.echo(err=True)
 
 
 def moment(at: int) -> str:
