@@ -84,7 +84,7 @@ def shown(secret: str, now: float) -> str:
     return pyotp.TOTP(secret).at(int(now))
 
 
-# E01: who has the password and was first to come
+# Who has the password and was first to come
 
 
 def test_E01_another_browser_sees_nothing_of_an_enrollment(rig: Rig) -> None:
@@ -209,7 +209,7 @@ def test_E01_a_setup_code_that_is_over(build: Build, why: str) -> None:
     assert late.status == 404
 
 
-# E03: before the first factor
+# Before the first factor
 
 
 def test_E03_nothing_is_open_before_the_first_factor(rig: Rig) -> None:
@@ -271,7 +271,7 @@ def test_E03_little_is_open_before_the_second(rig: Rig, user: str) -> None:
     assert not rig.seen
 
 
-# E04: secrets that were not confirmed
+# Secrets that were not confirmed
 
 
 def test_E04_every_start_makes_another_secret(rig: Rig) -> None:
@@ -328,7 +328,7 @@ def test_E04_five_wrong_codes_end_an_enrollment(rig: Rig) -> None:
     assert confirm(carol, started["enrollment"], shown(started["secret"], rig.clock())).status == 404
 
 
-# E06: what is shown once
+# What is shown once
 
 
 def test_E06_no_secret_is_ever_shown_again(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
@@ -383,7 +383,7 @@ def test_E06_errors_show_no_secret_either(rig: Rig, caplog: pytest.LogCaptureFix
     assert_none(secrets, caplog.text.encode(), "the log")
 
 
-# E08: what is spent once
+# What is spent once
 
 
 def test_E08_a_confirmation_is_taken_once(rig: Rig, crew: Crew) -> None:
@@ -402,7 +402,7 @@ def test_E08_a_confirmation_is_taken_once(rig: Rig, crew: Crew) -> None:
     assert carol.api("POST", "totp/confirm", body).status in {401, 404}
 
 
-# E10: changes without a fresh code
+# Changes without a fresh code
 
 CHANGES: dict[str, dict[str, str]] = {
     "account/replace": {},
@@ -478,7 +478,7 @@ def test_E10_turning_the_policy_off_takes_a_code_however_fresh_the_session(rig: 
     assert len(rig.town.account("root").recovery.hashes) == 10  # type: ignore[union-attr]
 
 
-# E12: what belongs to somebody else
+# What belongs to somebody else
 
 
 def test_E12_what_belongs_to_somebody_else_is_not_there(rig: Rig) -> None:
@@ -505,7 +505,7 @@ def test_E12_what_belongs_to_somebody_else_is_not_there(rig: Rig) -> None:
     assert app(rig, "alice").secret == base64.b32decode(rig.person("alice").secret)
 
 
-# E13: the last factor
+# The last factor
 
 
 def test_E13_the_last_factor_stays_while_it_is_required(rig: Rig) -> None:
@@ -541,7 +541,7 @@ def test_E13_turning_off_and_requiring_at_once_never_ends_in_a_way_through(
             assert got.code == wanted
 
 
-# E14: recovery codes
+# Recovery codes
 
 
 def test_E14_recovery_codes_are_taken_once(rig: Rig, crew: Crew, scale: Scale) -> None:
@@ -610,7 +610,7 @@ def test_E14_guessing_recovery_codes_is_on_the_budget(rig: Rig) -> None:
     assert failures(rig, "bob") == 0
 
 
-# E16: at rest
+# At rest
 
 
 def test_E16_nothing_is_kept_in_clear(build: Build) -> None:
@@ -652,7 +652,7 @@ def test_E16_a_dump_alone_signs_nobody_in(build: Build) -> None:
         thief.close()
 
 
-# E18: new codes
+# New codes
 
 
 def test_E18_new_codes_void_the_old_at_once(rig: Rig, crew: Crew) -> None:
@@ -691,7 +691,7 @@ def test_E18_a_session_by_a_recovery_code_can_do_less(rig: Rig) -> None:
     assert root.api("POST", "totp").status == 200
 
 
-# E19: another password
+# Another password
 
 
 def test_E19_another_password_at_the_portal_leaves_two_step_as_it_is(rig: Rig) -> None:
@@ -707,7 +707,7 @@ def test_E19_another_password_at_the_portal_leaves_two_step_as_it_is(rig: Rig) -
     assert (after.totps, after.recovery) == (before.totps, before.recovery)
 
 
-# E20: a reset
+# A reset
 
 
 def _by_admin(rig: Rig) -> None:
@@ -765,7 +765,7 @@ def test_E20_a_replaced_app_ends_every_other_session(rig: Rig, crew: Crew) -> No
     assert {got.status for got in crew.each(Ask(headers=mine.cookies), rig.clock() + 5)} == {200}
 
 
-# E21: sessions from before
+# Sessions from before
 
 
 def test_E21_sessions_from_before_two_step_are_asked(lax: Rig, crew: Crew) -> None:
