@@ -11,6 +11,7 @@ from mfa_gate.core.throttle import (
     FOREVER,
     LOCK_AFTER,
     OTHERS,
+    PAUSE_SECONDS,
     SHARES_KEPT,
     Crossed,
     Disabled,
@@ -18,6 +19,7 @@ from mfa_gate.core.throttle import (
     Locked,
     Strikes,
     Waiting,
+    anchored,
     failed,
     succeeded,
     throttle,
@@ -217,6 +219,23 @@ def test_f20_a_clock_set_back_forgets_no_failure_and_opens_nothing_sooner(
     straight, _ = failed(strikes, name, now)
     assert len(turned.recent) >= len(straight.recent)
     assert turned.paused_until >= strikes.paused_until
+
+
+@given(tries, st.integers(-100_000, 100_000))
+def test_f20_j13_a_pause_that_the_clock_made_longer_begins_anew_and_opens_no_sooner(
+    attempts: list[tuple[str, int]], back: int
+) -> None:
+    strikes, before = strikes_after(attempts)
+    now = before - back
+    turned = anchored(strikes, now)
+    assert turned.paused_until <= now + PAUSE_SECONDS + 60
+    assert turned.paused_until >= min(strikes.paused_until, now + PAUSE_SECONDS)
+    assert (turned.recent, turned.shares, turned.disabled) == (
+        strikes.recent,
+        strikes.shares,
+        strikes.disabled,
+    )
+    assert anchored(turned, now) == turned
 
 
 @given(st.lists(st.integers(0, 1_000), max_size=60))

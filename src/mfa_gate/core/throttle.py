@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 DELAY_AFTER, DELAY_WINDOW, DELAY_CAP = 5, 300, 60
 PAUSE_AFTER, PAUSE_WINDOW, PAUSE_SECONDS = 10, 900, 900
+_CLOCKS_DIFFER_BY = 60
 LOCK_AFTER = 50
 DISABLE_AFTER = 100
 SHARES_KEPT = 8
@@ -108,6 +109,17 @@ def failed(strikes: Strikes, sign_in: str, now: int) -> tuple[Strikes, tuple[Cro
         disabled=after >= DISABLE_AFTER,
     )
     return counted, tuple(crossed)
+
+
+def anchored(strikes: Strikes, now: int) -> Strikes:
+    """The same with a pause that ends as late as one that begins now, where it would end later: the clock was set back.
+
+    # Security: it begins anew, so nothing opens sooner than it would have; but it does not last as long as the clock
+    was wrong, which would be a lockout (F20, J13).
+    """
+    if strikes.paused_until <= now + PAUSE_SECONDS + _CLOCKS_DIFFER_BY:
+        return strikes
+    return replace(strikes, paused_until=now + PAUSE_SECONDS)
 
 
 def succeeded(strikes: Strikes, sign_in: str) -> Strikes:

@@ -20,12 +20,14 @@ from mfa_gate.core.accounts import (
 from mfa_gate.core.events import SYSTEM, Actor, Audience, Event, EventKind
 from mfa_gate.core.throttle import (
     FOREVER,
+    PAUSE_SECONDS,
     Crossed,
     Free,
     Locked,
     Strikes,
     Throttle,
     Waiting,
+    anchored,
     failed,
     succeeded,
     throttle,
@@ -231,11 +233,26 @@ def _throttle(account: Account, strikes: Strikes, attempt: Attempt) -> Throttle:
 def _while_paused(account: Account, states: list[Throttle], attempt: Attempt) -> Step:
     """Nothing is judged or counted during a pause; the trail gets one event a minute."""
     until = min(state.until if isinstance(state, Waiting) else FOREVER for state in states)
-    if abs(attempt.now - account.tried_while_paused_at) < NOTE_EVERY_SECONDS:
+    anew = _anchored(account, attempt.now)
+    if anew != account:
+        until = until if until >= FOREVER else min(until, attempt.now + PAUSE_SECONDS)
+    elif abs(attempt.now - account.tried_while_paused_at) < NOTE_EVERY_SECONDS:
         return Step(account=account, events=(), result=Paused(until))
-    after = replace(account, tried_while_paused_at=attempt.now)
+    after = replace(anew, tried_while_paused_at=attempt.now)
     noted = event(after, "tried_while_paused", attempt.actor, attempt.now)
     return Step(account=after, events=(noted,), result=Paused(until))
+
+
+def _anchored(account: Account, now: int) -> Account:
+    """The account with its pauses begun anew, where the clock was set back since they began."""
+    totps = tuple(replace(totp, strikes=anchored(totp.strikes, now)) for totp in account.totps)
+    codes, setup = account.recovery, account.setup_code
+    return replace(
+        account,
+        totps=totps,
+        recovery=codes and replace(codes, strikes=anchored(codes.strikes, now)),
+        setup_code=setup and replace(setup, strikes=anchored(setup.strikes, now)),
+    )
 
 
 def _failure_events(
