@@ -25,7 +25,7 @@ from mfa_gate.core.decision import (
     ends_session,
     observed,
 )
-from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import SYSTEM
 from mfa_gate.core.headers import fold_header
 from mfa_gate.core.messages import GateRequest, printable
@@ -241,6 +241,9 @@ class Checker:
         policy = self._cache.policy()
         if policy is None or policy.version != facts.policy_version:
             policy = self._cache.put_policy(self._facts.policy(), ticket)
+        if policy.version < facts.policy_version:
+            # Security: the document is written before its version is told, so this one was put back (J12).
+            raise RecordCorrupt("The store answered with an older policy than the one that is in force.")
         return self._cache.put(
             account, facts.account, facts.session, session_key=key, policy=policy, ticket=ticket
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mfa_gate.core.accounts import Account
-from mfa_gate.core.errors import StaleState, StoreUnavailable
+from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.ports import Accounts, Change
 
 ATTEMPTS = 5
@@ -29,7 +29,13 @@ class Committer:
         lost five times.
         """
         for _ in range(ATTEMPTS):
-            change, answer = plan(self._store.account(account_id))
+            found = self._store.account(account_id)
+            if found is not None and found.id != account_id:
+                # Security: an answer that was meant for another question must not make one person another.
+                raise RecordCorrupt(
+                    f"The store answered with another record than that of account {account_id}."
+                )
+            change, answer = plan(found)
             if change is None:
                 return answer
             try:

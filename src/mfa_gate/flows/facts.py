@@ -12,6 +12,7 @@ from threading import Lock
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.decision import Known
+from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session
 
@@ -84,6 +85,9 @@ class FactsCache:
 
     def put_policy(self, policy: Policy, ticket: tuple[float, int]) -> Policy:
         """Keep the newest policy ever seen; a worker never goes back to an older one."""
+        if not isinstance(policy, Policy):
+            # What is no policy would be kept as the newest, and could not be compared with any later one.
+            raise RecordCorrupt("The store answered with something else than the policy.")
         with self._lock:
             if self._policy is None or policy.version >= self._policy.version:
                 if self._policy is None or policy.version > self._policy.version:
@@ -103,7 +107,16 @@ class FactsCache:
         policy: Policy,
         ticket: tuple[float, int],
     ) -> CachedFacts:
-        """Keep what was read, unless the account was named since; what comes back serves this one request anyway."""
+        """Keep what was read, unless the account was named since; what comes back serves this one request anyway.
+
+        # Security: an answer that was meant for another question must not make one person another (CVE-2023-28858).
+        """
+        if account is not None and account.id != account_id:
+            raise RecordCorrupt(f"The store answered with another record than that of account {account_id}.")
+        if session is not None and (session.account_id != account_id or session.key != session_key):
+            raise RecordCorrupt(
+                f"The store answered with another session than the one of account {account_id}."
+            )
         known = Known(account=account, session=session, policy=policy)
         key = (account_id, session_key)
         entry = CachedFacts(key, known, ticket[0])
