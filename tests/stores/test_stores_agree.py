@@ -167,13 +167,13 @@ class Agreement(RuleBasedStateMachine):
     )
     def people(self, worker: int, status: Any, prefix: str, limit: int, *, on: bool, at: int) -> None:  # noqa: ANN401
         after = self.cursor if on else None
-        page = self.both(
-            worker,
-            lambda store: store.people(
-                status=status, prefix=prefix, after=after, limit=limit, now=self.now + at
-            ),
-        )
-        self.cursor = page.next
+
+        def page(store: Backend) -> tuple[object, bool]:
+            found = store.people(status=status, prefix=prefix, after=after, limit=limit, now=self.now + at)
+            self.cursor = found.next  # in the end that of Redis: any cursor is some place in any list
+            return found.rows, found.next is None
+
+        self.both(worker, page)
         self.both(worker, lambda store: store.counts(self.now + at))
 
     @rule(

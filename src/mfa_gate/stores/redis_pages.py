@@ -29,12 +29,12 @@ def first_of(
 ) -> list[Item]:
     """The first `limit` items of all sources together.
 
-    Items are spread evenly as a rule, so that little is asked of each at first, and twice as much of those that
-    have not reached far enough.
+    Items are spread evenly over the sixteen shards as a rule, so that little is asked of each source at first, and
+    twice as much of those that have not reached far enough.
     """
     found: list[Item] = []
     reached: dict[int, Item | None] = dict.fromkeys(range(len(sources)))
-    number = limit // max(1, len(sources)) * 2 + 4
+    number = limit // 8 + 4
     while reached:
         asked = list(reached)
         wants = [Want(sources[at], reached[at], number) for at in asked]
