@@ -394,6 +394,7 @@ def test_F06_no_start_with_a_weak_key(
     path.write_text(json.dumps(ring))
     with pytest.raises(KeysError) as error:
         Gate(town.settings())
+    town.close()
     assert base64.b64encode(secret).decode() not in str(error.value) or not secret
 
 
