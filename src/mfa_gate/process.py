@@ -71,6 +71,16 @@ class PerProcess:
                 return self._provisional
             return self._make()
 
+    def close(self) -> None:
+        """End the thread that looks on, and release the store; whoever asks for the door again has all anew."""
+        with self._lock:
+            watch, store = self._watch, self._store
+            self._begin_anew()
+        if watch is not None:
+            watch.stop()
+        if store is not None:
+            store.close()
+
     def _begin_anew(self) -> None:
         self.current = self._provisional = None
         self._store = self._keeper = self._watch = None

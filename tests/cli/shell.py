@@ -83,5 +83,9 @@ class Shell:
         invocation.settings_path = self.settings
         return invocation.opened()
 
+    def sources(self) -> Sources:
+        """The clock of this shell."""
+        return Sources(clock=lambda: self.now, random=os.urandom)
+
     def _invocation(self) -> Invocation:
-        return Invocation(Sources(clock=lambda: self.now, random=os.urandom))
+        return Invocation(self.sources())

@@ -58,6 +58,7 @@ SESSIONS = (
     "another source's",
     "from the future",
     "of a factor no longer allowed",
+    "from before the store was put back",
 )
 
 
@@ -145,7 +146,10 @@ def answer(case: Case) -> str:
 # --- What the words mean ---
 
 POLICY = Policy(require_two_step=False, session_ttl_seconds=3_600, idle_ttl_seconds=600)
-ONE_ALLOWED = replace(POLICY, allowed_factors=("totp",))
+POLICIES = {
+    "of a factor no longer allowed": replace(POLICY, allowed_factors=("totp",)),
+    "from before the store was put back": replace(POLICY, fresh_start_at=NOW - 1_000),
+}
 SHOUTED = replace(ALICE, subject="ALICE")
 
 IDENTITIES: dict[str, Identity | None] = {
@@ -193,6 +197,7 @@ def session_of(word: str, *, fresh: bool) -> Session | None:
         "another source's": replace(session, source="remote_user"),
         "from the future": replace(session, created_at=NOW + 61),
         "of a factor no longer allowed": by_code,
+        "from before the store was put back": session,
     }[word]
 
 
@@ -247,10 +252,7 @@ KNOWNS: tuple[tuple[dict[str, object], Known | None], ...] = (
             Known(
                 account=PEOPLE[account],
                 session=session_of(session, fresh=fresh),
-                policy=replace(
-                    ONE_ALLOWED if session == "of a factor no longer allowed" else POLICY,
-                    require_two_step=required,
-                ),
+                policy=replace(POLICIES.get(session, POLICY), require_two_step=required),
                 others_two_step=others,
             ),
         )

@@ -115,3 +115,9 @@ def test_f20_a_clock_set_back_gives_no_second_life(
 def test_the_name_of_a_sign_in() -> None:
     assert sign_in_of(ALICE) == "s1"
     assert sign_in_of(replace(ALICE, session_id=None)) == ""
+
+
+@pytest.mark.parametrize(("fresh_start_at", "expected"), [(-1, True), (0, False), (1, False)])
+def test_after_the_store_was_put_back_nothing_older_counts(fresh_start_at: int, *, expected: bool) -> None:
+    policy = replace(POLICY, fresh_start_at=SESSION.created_at + fresh_start_at)
+    assert live(policy=policy) is expected

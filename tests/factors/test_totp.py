@@ -262,3 +262,10 @@ def test_the_qr_code_passes_a_strict_content_security_policy() -> None:
         svg,
     )
     assert 'fill="#fff"' in svg
+
+
+def test_no_step_of_a_time_is_newer_than_its_latest() -> None:
+    code = pyotp.TOTP(totp.base32(SECRET)).at(NOW + 30)
+    step = totp.matching_step(SECRET, code, NOW)
+    assert step == totp.latest_step(NOW)
+    assert totp.latest_step(NOW + 30) == step + 1

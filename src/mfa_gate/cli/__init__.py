@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from mfa_gate.cli.audit import audit
+from mfa_gate.cli.backup import backup, restore
 from mfa_gate.cli.check import check
 from mfa_gate.cli.demo import demo
 from mfa_gate.cli.explain import explain
@@ -39,5 +40,5 @@ def main(ctx: click.Context, settings: Path) -> None:
     ctx.obj.settings_path = settings
 
 
-for command in (admin_code, audit, check, demo, explain, init, keys, policy, users):
+for command in (admin_code, audit, backup, check, demo, explain, init, keys, policy, restore, users):
     main.add_command(command)

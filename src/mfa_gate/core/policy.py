@@ -28,6 +28,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     idle_ttl_seconds: int = HOUR // 2
     changed_at: int = 0
     changed_by: str = ""
+    fresh_start_at: int = 0
+    """No session opened until then counts, nor a code of that time: the store was put back from an older copy."""
 
 
 class PathRule(msgspec.Struct, frozen=True, kw_only=True):

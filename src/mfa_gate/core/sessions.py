@@ -64,6 +64,7 @@ def is_live(session: Session, account: Account, identity: Identity, policy: Poli
         and session.source == identity.source
         and session.sign_in == sign_in_of(identity)
         and session.factor in policy.allowed_factors
+        and session.created_at > policy.fresh_start_at
         and session.created_at - SKEW_SECONDS <= now < lives_until(session, policy)
         and session.touched_at - SKEW_SECONDS <= now
     )

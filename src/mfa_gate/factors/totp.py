@@ -66,6 +66,11 @@ def matching_step(secret: bytes, code: str, now: int, *, window: int = 1) -> int
     return max(_matches(secret, code, range(current - window, current + window + 1)), default=None)
 
 
+def latest_step(at: int, *, window: int = 1) -> int:
+    """The newest step that could be spent at this time (UTC seconds)."""
+    return at // STEP_SECONDS + window
+
+
 def clock_offset(secret: bytes, code: str, now: int, reach_seconds: int = 3600) -> int | None:
     """By how many seconds the phone's clock seems to be ahead (negative: behind), or None.
 

@@ -271,7 +271,7 @@ class Administration:
             current = as_of(me, account, now)
             if not current.may("administer", now, ADMIN_SECONDS):
                 return None, NeedsVerification(max_age=ADMIN_SECONDS)
-            step = self._desk.judge(account, "totp", confirmation.code, current.attempt(now))
+            step = self._desk.judge(account, "totp", confirmation.code, current.attempt(now), me.policy)
             return change_of(account, step), None if isinstance(step.result, Accepted) else step.result
 
         return self._committer.run(me.account.id, plan, now)

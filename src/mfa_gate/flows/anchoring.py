@@ -30,7 +30,7 @@ class AnchorKeeper:
         """Raise `RolledBack` if the store is older than its anchor, or another one."""
         anchor = self._anchors.read()
         if anchor is not None:
-            self._judge(anchor)
+            judge(self._stream, anchor)
 
     def advance(self, now: int, settled: Signed | None = None) -> None:
         """Take over how far the store has come; `settled` is a checkpoint that is known to be durable.
@@ -42,7 +42,7 @@ class AnchorKeeper:
             log.warning("anchor: there was none; the store is believed as it is from here on.")
             self._anchors.move(None, first_anchor(self._stream.reached(), now))
             return
-        reached = self._judge(anchor)
+        reached = judge(self._stream, anchor)
         newest = settled or reached.checkpoint
         if newest is None or newest.number <= anchor.number or not self._is_ours(newest):
             return
@@ -54,17 +54,19 @@ class AnchorKeeper:
         if found.store == anchor.store and (settled is not None or now - found.at >= SETTLED_SECONDS):
             self._anchors.move(anchor, found)
 
-    def _judge(self, anchor: Anchor) -> Reached:
-        # The checkpoint first: while it is read, the store only goes on.
-        checkpoint = self._stream.checkpoint(anchor.number) if anchor.number else None
-        reached = self._stream.reached()
-        why = fallen_behind(anchor, reached, checkpoint)
-        if why is not None:
-            raise RolledBack(
-                f"Rollback detected: {why}. Put back the newest copy of the store, or accept what is lost with "
-                "`mfa-gate restore --accept-loss --reason …`."
-            )
-        return reached
+
+def judge(stream: Stream, anchor: Anchor) -> Reached:
+    """How far the store has come. Raises `RolledBack` if that is less far than its anchor knows."""
+    # The checkpoint first: while it is read, the store only goes on.
+    checkpoint = stream.checkpoint(anchor.number) if anchor.number else None
+    reached = stream.reached()
+    why = fallen_behind(anchor, reached, checkpoint)
+    if why is not None:
+        raise RolledBack(
+            f"Rollback detected: {why}. Put back the newest copy of the store, or accept what is lost with "
+            "`mfa-gate restore --accept-loss --reason …`."
+        )
+    return reached
 
 
 def first_anchor(reached: Reached, now: int) -> Anchor:

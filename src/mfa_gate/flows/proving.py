@@ -42,17 +42,22 @@ class CodeDesk:
         self._peppers = Peppers.of(pepper)
         self._random = random
 
-    def judge(self, account: Account, factor: FactorKind, code: str, attempt: Attempt) -> Step:
+    def judge(
+        self, account: Account, factor: FactorKind, code: str, attempt: Attempt, policy: Policy
+    ) -> Step:
         """What this code does to the account. A malformed one counts like a wrong one (D05)."""
         if is_no_code(code):
             return Step(account=account, events=(), result=Rejected())
         if factor == "totp":
             digits = totp.normalize_code(code)
-            return try_totp(
-                account,
-                lambda secret: None if digits is None else totp.matching_step(secret, digits, attempt.now),
-                attempt,
-            )
+            floor = totp.latest_step(policy.fresh_start_at)
+
+            def step_of(secret: bytes) -> int | None:
+                step = None if digits is None else totp.matching_step(secret, digits, attempt.now)
+                # Security: which codes were spent until then is forgotten, so that none of them may count again.
+                return step if step is not None and step > floor else None
+
+            return try_totp(account, step_of, attempt)
         typed = recovery.normalize(code)
         return try_recovery_code(
             account,
@@ -125,6 +130,7 @@ def still_open(
         session
         for session in sessions
         if session.epoch == account.epoch
+        and session.created_at > policy.fresh_start_at
         and now < min(session.expires_at, session.created_at + policy.session_ttl_seconds)
         and now < session.touched_at + policy.idle_ttl_seconds
     )

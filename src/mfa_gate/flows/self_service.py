@@ -160,7 +160,7 @@ class SelfService:
                 return None, NotAllowed(reason="inactive")
             if kind is None or kind not in me.policy.allowed_factors or not account.has_factor:
                 return None, NotAllowed(reason="no_such_factor")
-            step = self._desk.judge(account, kind, code, me.attempt(now))
+            step = self._desk.judge(account, kind, code, me.attempt(now), me.policy)
             if not isinstance(step.result, Accepted):
                 return change_of(account, step), step.result
             # Security: a new random id each time, and the one that came with the request dies (F03, fixation).
@@ -211,7 +211,7 @@ class SelfService:
                 return None, NotAllowed(reason="no_such_factor")
             if me.session is None:
                 return None, NeedsVerification(max_age=FRESH_SECONDS)
-            step = self._desk.judge(account, "totp", confirmation.code, me.attempt(now))
+            step = self._desk.judge(account, "totp", confirmation.code, me.attempt(now), me.policy)
             if not isinstance(step.result, Accepted):
                 return change_of(account, step), step.result
             after, events = turned_off(step.account, me.actor, now)

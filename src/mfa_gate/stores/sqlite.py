@@ -12,6 +12,7 @@ from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded, Seals, Stream
+from mfa_gate.stores import sqlite_backup as backup
 from mfa_gate.stores import sqlite_directory as directory
 from mfa_gate.stores import sqlite_health as health
 from mfa_gate.stores import sqlite_leases as leases
@@ -107,6 +108,10 @@ class SqliteStore:
     ) -> "SqliteStore":
         """Open a store that exists, with this id if one is given; else `StoreUnavailable` says how to cure it."""
         return cls(path, sealer=sealer, audit_key=audit_key, store_id=store_id)
+
+    def back_up(self, target: Path) -> None:
+        """Write what the store holds at this moment into a new file. The keys are not in it."""
+        backup.back_up(self._connections, target)
 
     def close(self) -> None:
         """Release files and connections; the next call opens them again."""
