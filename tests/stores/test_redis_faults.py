@@ -15,7 +15,7 @@ from mfa_gate.core.errors import MfaGateError, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Change
 from mfa_gate.stores.redis import RedisStore
-from mfa_gate.stores.redis_keys import SHARDS, key, live_key, shard_of
+from mfa_gate.stores.redis_keys import SHARDS, key, last_key, live_key, shard_of
 from mfa_gate.stores.sealing import Sealer
 from tests.stores.contract import NOW, challenge, event, kinds, person, put, session, totp
 from tests.stores.files import sealer
@@ -306,7 +306,8 @@ def test_j03_j08_a_server_that_cannot_save_refuses_commits_whole(
 def test_j03_a_key_of_another_type_refuses_the_commit_whole(
     store: RedisStore, shell: Shell, part: str
 ) -> None:
-    name = live_key(ALICE) if part == "live" else key(shard_of(ALICE), part)
+    names = {"live": live_key(ALICE), "last": last_key(ALICE)}
+    name = names.get(part, key(shard_of(ALICE), part))
     kept = shell.dump(name)
     shell.delete(name)
     shell.set(name, "something else")

@@ -16,7 +16,7 @@ from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Change
 from mfa_gate.stores.redis import RedisStore
-from mfa_gate.stores.redis_keys import SHARDS, key, live_key, shard_of
+from mfa_gate.stores.redis_keys import SHARDS, key, last_key, live_key, shard_of
 from tests.stores.contract import NOW, challenge, event, person, put, session, totp
 from tests.stores.redis_servers import Servers, make, reopen
 
@@ -39,7 +39,7 @@ class Thief:
         return value
 
     def set_field(self, part: str, account: str, value: bytes | str | None) -> object:
-        name = key(shard_of(account), part)
+        name = last_key(account) if part == "last" else key(shard_of(account), part)
         if value is None:
             return self.run("HDEL", name, account)
         return self.run("HSET", name, account, value)

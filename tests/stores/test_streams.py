@@ -11,7 +11,7 @@ import pytest
 
 from mfa_gate.core.events import ORG
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.redis_keys import key, shard_of
+from mfa_gate.stores.redis_keys import key, last_key, shard_of
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite import SqliteStore
 from tests.stores import files, redis_servers
@@ -146,13 +146,16 @@ class TestRedisThief(Thief):
     @pytest.fixture
     def copies(self, store: Backend) -> Put:
         shard = shard_of(self.ALICE)
-        names = {"document": "accounts", "head": "heads", "events": "last"}
+        names = {
+            "document": key(shard, "accounts"),
+            "head": key(shard, "heads"),
+            "events": last_key(self.ALICE),
+        }
 
         def take(*tables: str) -> Callable[[], None]:
             with self.server.client() as client:
                 kept: dict[str, Any] = {
-                    key(shard, names[table]): client.hget(key(shard, names[table]), self.ALICE)
-                    for table in tables
+                    names[table]: client.hget(names[table], self.ALICE) for table in tables
                 }
 
             def put_back() -> None:

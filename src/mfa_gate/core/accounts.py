@@ -1,6 +1,7 @@
 """What the gate keeps about one person; how it changes stands in `transitions.py`, where it is kept it must not know.
 
-All times are UTC seconds since the epoch.
+All times are UTC seconds since the epoch. A record leaves out what is at its default, as most of most records is: a
+default is part of how records are kept, and never changes.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     case_insensitive: bool = False
 
 
-class Totp(msgspec.Struct, frozen=True, kw_only=True):
+class Totp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One authenticator app. `last_step` is the newest 30-second step ever accepted (RFC 6238 §5.2)."""
 
     id: str
@@ -39,7 +40,7 @@ class Totp(msgspec.Struct, frozen=True, kw_only=True):
     strikes: Strikes = Strikes()
 
 
-class RecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
+class RecoveryCodes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One set of recovery codes, kept as keyed hashes; a used one is removed."""
 
     made_at: int
@@ -48,7 +49,7 @@ class RecoveryCodes(msgspec.Struct, frozen=True, kw_only=True):
     strikes: Strikes = Strikes()
 
 
-class SetupCode(msgspec.Struct, frozen=True, kw_only=True):
+class SetupCode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The one-time code without which an administrator cannot enroll; kept as a keyed hash."""
 
     code_hash: bytes
@@ -56,7 +57,7 @@ class SetupCode(msgspec.Struct, frozen=True, kw_only=True):
     strikes: Strikes = Strikes()
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One person's record. `version` 0 means that it was never stored."""
 
     id: str

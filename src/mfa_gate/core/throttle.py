@@ -25,7 +25,7 @@ FOREVER = 2**62
 """A time that never comes."""
 
 
-class Strikes(msgspec.Struct, frozen=True, kw_only=True):
+class Strikes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Failures of one factor.
 
     `recent` are the wrong tries that throttling looks at, (when, in which sign-in), in the order in which they came.

@@ -6,7 +6,7 @@ shard, hence in one hash slot, so that one script can read or change all of it o
     mfa:{s}:shard        hash    store, layout, stand (sealed policy version), ledger; on shard 0 also proof
     mfa:{s}:accounts     hash    account id → version:document; on shard 0 `org` → the policy
     mfa:{s}:heads        hash    account id → register, which holds the head of the account's chain
-    mfa:{s}:last         hash    account id → stream id of its newest event
+    mfa:{s}:last:<abc>   hash    account id → stream id of its newest event (a few in each takes less room)
     mfa:{s}:live:<id>    hash    s:<session key> and c:<challenge id> → expires:record; its TTL only collects garbage
     mfa:{s}:events       stream  the audit trail of the shard
     mfa:{s}:kind:<kind>  stream  the ids of the events of one kind
@@ -43,6 +43,11 @@ def live_key(account_id: str) -> str:
     return key(shard_of(account_id), "live", account_id)
 
 
+def last_key(account_id: str) -> str:
+    """Where the newest event of one account is named."""
+    return key(shard_of(account_id), "last", account_id[1:4])
+
+
 def account_keys(account_id: str) -> tuple[str, ...]:
     """What `state.lua` reads of one account, in its order."""
     shard = shard_of(account_id)
@@ -50,7 +55,7 @@ def account_keys(account_id: str) -> tuple[str, ...]:
         key(shard, "shard"),
         key(shard, "accounts"),
         key(shard, "heads"),
-        key(shard, "last"),
+        last_key(account_id),
         live_key(account_id),
     )
 

@@ -10,7 +10,7 @@ from mfa_gate.stores.chains import Tally, without_head
 from mfa_gate.stores.documents import Documents, read_event
 from mfa_gate.stores.redis_commits import LEDGER, token
 from mfa_gate.stores.redis_connection import Server
-from mfa_gate.stores.redis_keys import SHARDS, key, position_of, shard_of, stream_id_before
+from mfa_gate.stores.redis_keys import SHARDS, key, last_key, position_of, shard_of, stream_id_before
 from mfa_gate.stores.redis_pages import Part, Want, first_of
 from mfa_gate.stores.redis_scripts import EVENTS, HISTORY, LINKS, SNAPSHOT, Call
 
@@ -68,7 +68,7 @@ class Trail:
         shard = shard_of(account_id)
         last = "+" if before is None else stream_id_before(before, shard)
         above = "" if before is None or SHARDS[before % len(SHARDS)] != shard else str(int(last) + 1)
-        keys = (key(shard, "events"), key(shard, "last"))
+        keys = (key(shard, "events"), last_key(account_id))
         found: list[Found] = []
         at = b""
         while len(found) < limit:

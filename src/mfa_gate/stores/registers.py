@@ -18,7 +18,7 @@ CHALLENGE_CAP = 5
 """Challenges per account that may be alive at once; the oldest gives way."""
 
 
-class Register(msgspec.Struct, frozen=True, kw_only=True):
+class Register(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is true of an account beside its document: the head of its chain, and what is alive, oldest first."""
 
     head: Head = Head()
