@@ -1,6 +1,9 @@
 """`audit`: what happened, newest first, and whether the trail is whole."""
 
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -15,7 +18,7 @@ from mfa_gate.cli.invocation import (
     settings_option,
     subject_in,
 )
-from mfa_gate.cli.output import say_json, say_list, say_table
+from mfa_gate.cli.output import counting, plural, say_json, say_list, say_table
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
 from mfa_gate.core.accounts import account_id
 from mfa_gate.core.events import EventKind
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from mfa_gate.ports import Recorded
 
 PAGE = 200
-NO_ANCHOR = "A store that was put back whole from an older copy is not found by this: no anchor is compared."
 
 
 @click.group()
@@ -62,20 +64,77 @@ def list_(
 
 
 @audit.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @json_option
 @settings_option
 @pass_invocation
-def verify(invocation: Invocation, *, as_json: bool) -> None:
-    """Recompute every chain of the trail; ends with 1 where it is broken."""
-    with invocation.opened() as gate:
-        broken = gate.store.broken_chain()
+def export(invocation: Invocation, path: Path, *, as_json: bool) -> None:
+    """Write the whole trail with its checkpoints into a new file (- for the terminal), one JSON object a line.
+
+    Who has it and the line of `mfa-gate keys show --public` can verify it without any secret.
+    """
+    from mfa_gate.cli.exports import write
+    from mfa_gate.flows.verifying import live
+
+    with invocation.opened() as gate, counting("events") as progress:
+        trail = live(gate.store.stream)
+        if str(path) == "-":
+            write(sys.stdout, gate.store.store_id, trail, progress)
+            return
+        try:
+            # Security: names and addresses of people are in it.
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise click.ClickException(
+                f'"{path}" cannot be made: {error.strerror}. Name a new file.'
+            ) from error
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
+            count = write(out, gate.store.store_id, trail, progress)
     if as_json:
-        say_json({"whole": broken is None, "break": broken, "anchor": "not compared"})
-    elif broken is None:
-        click.echo(f"Every chain of the audit trail is whole. {NO_ANCHOR}")
-    if broken is not None:
-        if not as_json:
-            click.echo(f"The audit trail is broken. {broken}", err=True)
+        say_json({"path": str(path), "events": count})
+    else:
+        click.echo(f"{plural(count, 'event')} written to {path}.")
+
+
+@audit.command()
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="An exported trail instead of the store.",
+)
+@click.option(
+    "--public-key",
+    metavar="KEY",
+    help="What `mfa-gate keys show --public` prints, or a file with it: verifies without any key of the gate.",
+)
+@click.option(
+    "--anchor",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="An anchor to compare with.  [default: that of the settings]",
+)
+@json_option
+@settings_option
+@pass_invocation
+def verify(
+    invocation: Invocation, file: Path | None, public_key: str | None, anchor: Path | None, *, as_json: bool
+) -> None:
+    """Recompute the trail: chains, checkpoints, anchor. Ends with 1 where something does not fit.
+
+    With the gate's keys the event is named that was changed; with a public key alone, the two checkpoints between
+    which it was.
+    """
+    from mfa_gate.cli.auditing import verified
+
+    with counting("events") as progress:
+        found = verified(invocation, file, public_key, anchor, progress)
+    if as_json:
+        say_json(found)
+    else:
+        for line in found.told():
+            click.echo(line)
+        if found.broken is not None:
+            click.echo(f"The audit trail is broken. {found.broken}", err=True)
+    if found.broken is not None:
         raise SystemExit(1)
 
 

@@ -1,0 +1,228 @@
+"""`audit export` and `audit verify`: with the gate's keys, and by somebody who has only the public one (J19)."""
+
+import json
+import shutil
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mfa_gate.core.accounts import account_id
+from mfa_gate.keyed import Keyed
+from mfa_gate.keys import KeyRing
+from mfa_gate.wiring import checkpointer
+from tests.cli.shell import REALM, Shell
+
+ALICE = account_id(REALM, "alice")
+
+
+def sign(shell: Shell) -> None:
+    shell.now += 60
+    with shell.gate() as gate:
+        keyed = Keyed.of(KeyRing.load(shell.folder / "mfa-gate.keys"), lambda _: b"")
+        assert checkpointer(gate.settings, keyed, gate.store, shell.sources()).tick(shell.now)
+
+
+def run(shell: Shell, statement: str) -> None:
+    with closing(sqlite3.connect(shell.folder / "store" / "mfa-gate.db", isolation_level=None)) as db:
+        db.execute(statement)
+
+
+@pytest.fixture
+def signed(shell: Shell) -> Shell:
+    """Three minutes in which something happened, each signed; the last event is not."""
+    shell.visits("alice")
+    sign(shell)
+    shell.visits("bob")
+    sign(shell)
+    shell.enrolls("carol")
+    sign(shell)
+    shell.visits("dave")
+    return shell
+
+
+@pytest.fixture
+def auditor(signed: Shell, tmp_path: Path) -> Shell:
+    """Somebody elsewhere, who was given a public key and an export."""
+    elsewhere = Shell(tmp_path / "elsewhere")
+    elsewhere.folder.mkdir()
+    (elsewhere.folder / "public").write_text(signed("keys", "show", "--public").output)
+    signed("audit", "export", str(elsewhere.folder / "trail"))
+    return elsewhere
+
+
+def verify(auditor: Shell, *words: str, code: int = 0) -> Any:  # noqa: ANN401
+    file, public = str(auditor.folder / "trail"), str(auditor.folder / "public")
+    return auditor.json("audit", "verify", "--file", file, "--public-key", public, *words, code=code)
+
+
+def edit(auditor: Shell, change: Any) -> None:  # noqa: ANN401
+    """`change` gets the lines of the export, and changes them."""
+    path = auditor.folder / "trail"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    change(lines)
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+
+def events_of(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in lines if "record" in line]
+
+
+class TestStore:
+    def test_a_whole_trail_is_told_in_sentences(self, signed: Shell) -> None:
+        said = signed("audit", "verify").output
+        assert "Every chain of the audit trail is whole." in said
+        assert "3 checkpoints match 8 events until" in said
+        assert "Not signed yet: 1 event" in said
+        assert "The anchor agrees." in said
+
+    def test_before_the_first_minute_nothing_is_signed(self, shell: Shell) -> None:
+        assert "Nothing is signed yet" in shell("audit", "verify").output
+
+    def test_with_keys_the_event_is_named(self, signed: Shell) -> None:
+        run(signed, "UPDATE audit SET record = record || ' ' WHERE position = 3")
+        assert "position 3" in signed.json("audit", "verify", code=1)["break"]
+
+    def test_with_a_public_key_the_interval_is(self, signed: Shell) -> None:
+        public = signed("keys", "show", "--public").output.strip()
+        assert signed.json("audit", "verify", "--public-key", public)["whole"]
+        run(signed, f"UPDATE audit SET record = record || ' ' WHERE account = '{ALICE}'")
+        answer = signed.json("audit", "verify", "--public-key", public, code=1)
+        assert "Between the beginning and checkpoint 1" in answer["break"]
+        assert answer["chains"] is False
+
+    def test_an_end_cut_off_with_its_checkpoints_is_found_by_the_anchor(self, signed: Shell) -> None:
+        """By somebody who has the keys to write heads and ledger as well; without them, the chains tell."""
+        run(signed, "DELETE FROM checkpoint WHERE number = 3")
+        answer = signed.json("audit", "verify", code=1)
+        assert "Rollback detected" in answer["break"]
+        assert answer["anchor"] == "knows more than this"
+        assert "The anchor knows more than this." in signed("audit", "verify", code=1).stdout
+        signed.edit('path = "anchor/mfa-gate.anchor"', "")
+        assert "No anchor is compared" in signed("audit", "verify").output
+
+    def test_another_anchor_can_be_named(self, signed: Shell, tmp_path: Path) -> None:
+        kept = tmp_path / "kept"
+        shutil.copy(signed.folder / "anchor" / "mfa-gate.anchor", kept)
+        run(signed, "DELETE FROM checkpoint WHERE number = 3")
+        signed.edit('path = "anchor/mfa-gate.anchor"', "")
+        signed("audit", "verify", "--anchor", str(kept), code=1)
+
+
+class TestExport:
+    def test_it_is_for_nobody_else_and_written_over_nothing(self, auditor: Shell, signed: Shell) -> None:
+        path = auditor.folder / "trail"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "Name a new file" in signed("audit", "export", str(path), code=1).output
+        answer = signed.json("audit", "export", str(path.with_name("again")))
+        assert answer["events"] == 9
+
+    def test_it_goes_to_the_terminal(self, signed: Shell, auditor: Shell) -> None:
+        assert signed("audit", "export", "-").stdout == (auditor.folder / "trail").read_text()
+
+    def test_whoever_has_the_public_key_verifies_it(self, auditor: Shell) -> None:
+        answer = verify(auditor)
+        assert (answer["whole"], answer["checkpoints"], answer["signed"], answer["unsigned"]) == (
+            True,
+            3,
+            6,
+            1,
+        )
+        assert answer["anchor"] == "not compared"
+
+    def test_so_does_the_gate_itself(self, signed: Shell, auditor: Shell) -> None:
+        assert signed.json("audit", "verify", "--file", str(auditor.folder / "trail"))["chains"]
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda lines: events_of(lines)[2].update(record="{}"), "checkpoint 1"),
+            (lambda lines: lines.remove(events_of(lines)[2]), "1 fewer"),
+            (lambda lines: lines.remove(events_of(lines)[0]), "beginning"),
+            (lambda lines: lines.insert(len(lines) - 4, events_of(lines)[-4]), "more"),
+            (lambda lines: events_of(lines)[1].update(account="x"), "checkpoint 1"),
+            (lambda lines: lines.pop(1), "Checkpoint 2 stands where 1"),
+            (lambda lines: lines[2].update(signature="00" * 64), "Checkpoint 2 is not signed"),
+            (lambda lines: lines[0].update(store="another"), "Checkpoint 1 is of the store"),
+            (lambda lines: lines[0].update(shards=["0", "1"]), "other shards"),
+        ],
+        ids=["edited", "removed", "begin", "put in", "owner", "checkpoint", "signature", "store", "shards"],
+    )
+    def test_j19_what_was_changed_is_found(self, auditor: Shell, change: Any, said: str) -> None:  # noqa: ANN401
+        edit(auditor, change)
+        assert said in verify(auditor, code=1)["break"]
+
+    def test_j19_the_gate_names_the_event(self, signed: Shell, auditor: Shell) -> None:
+        edit(auditor, lambda lines: events_of(lines)[2].update(record="{}"))
+        position = events_of(
+            [json.loads(line) for line in (auditor.folder / "trail").read_text().splitlines()]
+        )[2]
+        answer = signed.json("audit", "verify", "--file", str(auditor.folder / "trail"), code=1)
+        assert f"breaks at position {position['position']}" in answer["break"]
+
+    def test_j19_its_end_is_found_by_an_anchor(self, signed: Shell, auditor: Shell) -> None:
+        anchor = str(signed.folder / "anchor" / "mfa-gate.anchor")
+        assert verify(auditor, "--anchor", anchor)["anchor"] == "agrees"
+
+        def cut(lines: list[dict[str, Any]]) -> None:
+            lines[:] = [
+                each for each in lines if each.get("checkpoint") != 3 and each.get("position", 0) <= 3
+            ]
+
+        edit(auditor, cut)
+        assert verify(auditor)["whole"]
+        assert "knows checkpoint 3" in verify(auditor, "--anchor", anchor, code=1)["break"]
+
+    @pytest.mark.parametrize("content", ["", "junk", "{}", '{"mfa_gate_export": 2}', "[1]"])
+    def test_another_file_is_none(self, auditor: Shell, content: str) -> None:
+        (auditor.folder / "trail").write_text(content)
+        assert (
+            "export"
+            in auditor(
+                "audit",
+                "verify",
+                "--file",
+                str(auditor.folder / "trail"),
+                "--public-key",
+                "a " + "A" * 43 + "=",
+                code=1,
+            ).output
+        )
+
+    @pytest.mark.parametrize("line", ["junk", '{"shard": "0"}', '{"shard": "0", "position": "x"}', "[]"])
+    def test_a_damaged_line_is_told(self, auditor: Shell, line: str) -> None:
+        with (auditor.folder / "trail").open("a") as file:
+            file.write(line + "\n")
+        file_, public = str(auditor.folder / "trail"), str(auditor.folder / "public")
+        said = auditor("audit", "verify", "--file", file_, "--public-key", public, code=1).output
+        assert "is damaged" in said
+
+    def test_what_is_no_text_is_exported_as_it_is(self, signed: Shell, auditor: Shell) -> None:
+        run(signed, "UPDATE audit SET record = CAST(x'ff00' AS TEXT) WHERE position = 3")
+        signed("audit", "export", str(auditor.folder / "odd"))
+        answer = signed.json("audit", "verify", "--file", str(auditor.folder / "odd"), code=1)
+        assert "position 3" in answer["break"]
+
+    def test_a_public_key_that_is_none_is_refused(self, auditor: Shell) -> None:
+        auditor("audit", "verify", "--file", str(auditor.folder / "trail"), "--public-key", "junk", code=1)
+
+
+def test_after_an_exchange_everything_can_still_be_verified(signed: Shell, tmp_path: Path) -> None:
+    for purpose in ("audit", "checkpoint"):
+        for phase in ("--prepare", "--finish"):
+            signed("keys", "rotate", phase, "--purpose", purpose, "--reason", "yearly")
+    sign(signed)
+    signed.now += 60
+    old = KeyRing.load(signed.folder / "mfa-gate.keys").checkpoint[0].id
+    signed("keys", "retire", old, "--reason", "yearly")
+    sign(signed)
+    assert signed.json("audit", "verify")["checkpoints"] == 5
+    public = signed("keys", "show", "--public").output
+    assert signed.json("audit", "verify", "--public-key", public)["whole"]
+    assert (
+        "not signed"
+        in signed.json("audit", "verify", "--public-key", public.splitlines()[1], code=1)["break"]
+    )
