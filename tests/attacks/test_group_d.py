@@ -13,7 +13,6 @@ from urllib.parse import quote, urlencode
 import pytest
 from msgspec.structs import replace
 
-from mfa_gate.core.throttle import DISABLE_AFTER, LOCK_AFTER, PAUSE_AFTER
 from mfa_gate.ports import Change
 from mfa_gate.web.api import OPERATIONS
 from mfa_gate.web.app import PAGES
@@ -38,6 +37,8 @@ from tests.edges.fixtures import Build
 from tests.edges.rig import Client, Rig
 from tests.edges.town import basic, starlette_cookie
 
+PAUSE_AFTER, LOCK_AFTER, DISABLE_AFTER = 10, 50, 100
+"""As promised: in fifteen minutes, in a row, and in a row again."""
 STRICT = (*EVERYWHERE, WEAKENING)
 LAX = (*EVERYWHERE, TURNING_OFF)
 FORM: Headers = (("Content-Type", "application/x-www-form-urlencoded"),)

@@ -6,6 +6,7 @@ log keeps, a dump read with other keys, what was begun before a reset and is fin
 """
 
 import base64
+import hashlib
 import json
 import logging
 import os
@@ -23,8 +24,9 @@ from click.testing import CliRunner
 from mfa_gate.cli import main
 from mfa_gate.cli.invocation import Invocation
 from mfa_gate.core.accounts import account_id
-from mfa_gate.core.throttle import PAUSE_AFTER
+from mfa_gate.core.throttle import LOCK_AFTER, PAUSE_AFTER
 from mfa_gate.keys import KeyRing
+from mfa_gate.ports import Change
 from mfa_gate.wiring import Sources
 from tests.attacks.crew import Crew
 from tests.attacks.everywhere import addresses, page
@@ -180,6 +182,12 @@ def test_E01_setup_codes_are_guessed_on_a_budget(build: Build) -> None:
         fresh = rig.client("boss")
         fresh.page("/mfa/setup")
         assert rig.ask(form_ask(fresh, "setup/choose", how="totp", setup_code=code)).status == 429
+    for number in range(PAUSE_AFTER, LOCK_AFTER):
+        rig.clock.go(1_000)
+        assert rig.client("boss").api("POST", "totp", {"setup_code": f"{number:016}"}).code == "code_rejected"
+    rig.clock.go(10_000)
+    assert rig.client("boss").api("POST", "totp", {"setup_code": real}).code == "paused"
+    assert rig.client("boss").api("POST", "totp", {"setup_code": setup_code(rig, "boss")}).status == 200
 
 
 @pytest.mark.parametrize("why", ["spent", "made anew", "a day old", "reset"])
@@ -337,7 +345,7 @@ def test_E06_no_secret_is_ever_shown_again(rig: Rig, caplog: pytest.LogCaptureFi
     caplog.set_level(logging.DEBUG)
     carol = rig.client("carol")
     person = enroll(carol)
-    secrets = told(rig, carol, person)
+    secrets = told(carol, person)
     for who in (
         carol,
         rig.client("carol"),
@@ -372,7 +380,7 @@ def test_E06_errors_show_no_secret_either(rig: Rig, caplog: pytest.LogCaptureFix
     carol = rig.client("carol")
     started = carol.api("POST", "totp").json()
     rig.town.people["carol"] = Person(subject="carol", secret=started["secret"], codes=())
-    secrets = told(rig, carol, rig.person("carol"))
+    secrets = told(carol, rig.person("carol"))
     for body in ({"enrollment": started["enrollment"]}, {"enrollment": started["enrollment"], "code": "12"}):
         got = carol.api("POST", "totp/confirm", body)
         assert_none(secrets, got.body, "a confirmation that fails")
@@ -627,9 +635,9 @@ def test_E16_nothing_is_kept_in_clear(build: Build) -> None:
     code = setup_code(rig, "boss")
     for user in ("alice", "bob"):
         rig.client(user, verified=True).get()
-    everything = told(rig, carol, person) | {code, code.replace("-", "")}
+    everything = told(carol, person) | {code, code.replace("-", "")}
     for other in ("alice", "bob", "root"):
-        everything |= told(rig, rig.client(other, verified=True), rig.person(other))
+        everything |= told(rig.client(other, verified=True), rig.person(other))
     assert_none(everything, stored_bytes(rig), "the store")
 
 
@@ -753,6 +761,22 @@ def test_E20_a_reset_leaves_nothing_alive(rig: Rig, crew: Crew, reset: Callable[
     assert crew.reached() == reached
 
 
+def test_E20_a_session_that_comes_back_to_the_store_is_dead(rig: Rig) -> None:
+    """Written again by somebody who may write to the store, or by a slow process: it is of another epoch."""
+    alice = rig.client("alice", verified=True)
+    key = hashlib.sha256(session_id(alice).encode()).hexdigest()
+    (session,) = (
+        each for each in rig.town.store.sessions(rig.person("alice").id, int(rig.clock())) if each.key == key
+    )
+    for end in (lambda: _by_shell(rig), lambda: rig.town.enroll("alice", rig.clock())):
+        end()
+        rig.clock.go(5)
+        back = Change(account=rig.town.account("alice"), open_session=session)
+        rig.town.store.commit(back, int(rig.clock()))
+        assert alice.get().status == 401
+    assert not rig.seen
+
+
 def test_E20_a_replaced_app_ends_every_other_session(rig: Rig, crew: Crew) -> None:
     """Whoever replaces the app is left alone with it: all other sessions are over, in every process."""
     crew.join(rig)
@@ -818,18 +842,21 @@ def spelled(secret: str) -> set[str]:
     }
 
 
-def told(rig: Rig, client: Client, person: Person) -> set[str]:
+def told(client: Client, person: Person) -> set[str]:
     """Everything that was told to somebody once, in all spellings."""
     found = {person.secret, *spelled(person.secret)}
     for code in person.codes:
         found |= {code, code.replace("-", ""), code.upper()}
     if client.session:
-        payload = client.session.split(".")[0]
-        raw = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        session = re.search(rb'"id":"([0-9a-f]+)"', raw)
-        assert session is not None
-        found |= {client.session, payload, session[1].decode()}
-    del rig
+        found |= {client.session, client.session.split(".")[0], session_id(client)}
+    return found
+
+
+def session_id(client: Client) -> str:
+    """The secret id of a client's session, as its cookie says."""
+    payload = client.session.split(".")[0]
+    found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["id"]
+    assert isinstance(found, str)
     return found
 
 

@@ -25,7 +25,6 @@ from itsdangerous.encoding import base64_encode, int_to_bytes
 
 from mfa_gate.core.errors import KeysError, SettingsError
 from mfa_gate.core.policy import HOUR
-from mfa_gate.core.sessions import CAP
 from mfa_gate.gate import Gate
 from mfa_gate.keys import KeyRing
 from mfa_gate.settings import Settings
@@ -40,6 +39,7 @@ from tests.edges.portal import Answer
 from tests.edges.rig import COOKIE, Client, Rig
 from tests.edges.town import PLAIN, SECRET, STORE_ID, Town, basic
 
+CAP = 50
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 HOST = "portal.example"
 SECURE = {"public_url": f"https://{HOST}", "tls": "in-front"}
