@@ -12,7 +12,7 @@ from functools import partial
 from mfa_gate.core.addresses import client_address
 from mfa_gate.core.decision import AllowStranger, Visit
 from mfa_gate.core.forwarding import sets_cookie_of
-from mfa_gate.core.messages import GateRequest, GateResponse, printable
+from mfa_gate.core.messages import GateRequest, GateResponse, is_navigation, printable
 from mfa_gate.core.paths import OddPath, canonical_path
 from mfa_gate.core.responses import LOOKED_AT, NEVER_SERVED, method_refused, odd_path, private, unavailable
 from mfa_gate.door import REQUEST_KEY, AsgiApp, Door, HasParts, Message, Receive, Scope, Send
@@ -191,12 +191,21 @@ class _Way:
             log.exception("a request could not be judged")
             answer = unavailable()
         if isinstance(answer, GateResponse):
-            await _answer(scope, send, answer)
+            await _answer(scope, send, await self._for_people(scope, answer))
         elif isinstance(answer, GateRequest):
             await self.door.pages()({**scope, REQUEST_KEY: answer}, receive, send)
         else:
             return answer
         return None
+
+    async def _for_people(self, scope: Scope, answer: GateResponse) -> GateResponse:
+        """A refusal as a page, where a browser is about to show it."""
+        if answer.status < 400 or scope["type"] != "http":
+            return answer
+        outline = _outline(scope)
+        if not is_navigation(outline):
+            return answer
+        return await self._threads.run(partial(self.door.for_people, answer, outline))
 
     async def _judge(self, scope: Scope) -> Passage | GateResponse | GateRequest:
         """What goes on to the portal, the gate's own answer, or the request for one of our pages."""
@@ -307,6 +316,18 @@ class _Harmless:
         if len(self.names) < HARMLESS_NAMES:
             self.names.add(bytes(name))
         return True
+
+
+def _outline(scope: Scope) -> GateRequest:
+    """A request as far as it can be read whatever is wrong with it: enough to tell who asks, and in which language."""
+    return GateRequest(
+        path="/",
+        method=scope.get("method", "GET"),
+        root_path=scope.get("root_path") or "",
+        headers=tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
+        ),
+    )
 
 
 def _peer(scope: Scope) -> str:

@@ -1,5 +1,6 @@
 """One process's parts as both middlewares use them; it chooses nothing and decides nothing."""
 
+import logging
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.responses import Places, respond
 from mfa_gate.flows.checking import Checker, Verdict
 from mfa_gate.flows.facts import FactsCache
+
+log = logging.getLogger("mfa_gate")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -60,6 +63,8 @@ class Door:
     query_matters: bool
     reads_remote_user: bool
     make_pages: Callable[[], AsgiApp]
+    in_words: Callable[[GateResponse, GateRequest], GateResponse]
+    """A refusal as a page, for a person."""
     threads: int = THREADS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,6 +76,14 @@ class Door:
     def answer(self, verdict: Verdict, request: GateRequest) -> GateResponse | None:
         """The gate's own answer, or None if the request goes on."""
         return respond(verdict.decision, request, self.places, int(self.clock()))
+
+    def for_people(self, refused: GateResponse, request: GateRequest) -> GateResponse:
+        """A refusal as a page if a browser navigates, else as it is. It may load templates: not for an event loop."""
+        try:
+            return self.in_words(refused, request)
+        except Exception:
+            log.exception("the page that tells of a refusal failed")
+            return refused
 
     def told(self, verdict: Verdict) -> dict[str, object] | None:
         """What the portal is told of the visitor; None where nobody can be named."""

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.events import Actor
 from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.headers import fold_header
+from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.responses import Places
 from mfa_gate.door import AsgiApp, Door
 from mfa_gate.flows.checking import Bearings, Checker
@@ -135,8 +137,8 @@ def _keyed(keys: "Keys", sources: Sources) -> "Keyed":
 def build_door(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> Door:
     """All parts of one process around one store."""
     identity_sources = build_sources(settings)
-    cache = FactsCache(sources.monotonic)
-    committer = Committer(store, cache.drop)
+    facts_cache = FactsCache(sources.monotonic)
+    committer = Committer(store, facts_cache.drop)
     keyed = _keyed(keys, sources)
     places = Places(
         public_url=settings.public_url,
@@ -158,14 +160,21 @@ def build_door(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         facts=store,
         sessions=store,
         committer=committer,
-        cache=cache,
+        cache=facts_cache,
         traffic=Unattributed(store, sources.monotonic),
         clock=sources.clock,
     )
     forwarding = _forwarding(settings, identity_sources)
+
+    @cache
+    def services() -> "Services":
+        return build_services(
+            settings, keyed, store, sources, checker=checker, committer=committer, places=places
+        )
+
     return Door(
         checker=checker,
-        cache=cache,
+        cache=facts_cache,
         forwarding=forwarding,
         places=places,
         trusted=TrustedProxies(map(ip_network, settings.trusted_proxies)),
@@ -173,11 +182,8 @@ def build_door(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         monotonic=sources.monotonic,
         query_matters=bool(forwarding.stranger_fields) or any(rule.methods for rule in settings.portal.rules),
         reads_remote_user=any("remote_user" in source.carriers for source in identity_sources),
-        make_pages=lambda: _make_pages(
-            build_services(
-                settings, keyed, store, sources, checker=checker, committer=committer, places=places
-            )
-        ),
+        make_pages=lambda: _make_pages(services()),
+        in_words=lambda refused, request: _in_words(services(), refused, request),
     )
 
 
@@ -247,7 +253,7 @@ def build_services(
             policy_changed=checker.forget_policy,
         ),
         reporting=Reporting(store, store, store, store, store),
-        renderer=lambda: _make_renderer(settings),
+        renderer=cache(lambda: _make_renderer(settings)),
         signers=Signers(session=keyed.session, pending=keyed.pending, csrf=keyed.csrf),
         places=places,
         cookie_name=settings.cookie_name,
@@ -307,3 +313,9 @@ def _make_pages(services: "Services") -> AsgiApp:
     from mfa_gate.web.app import create_web_app
 
     return create_web_app(services)
+
+
+def _in_words(services: "Services", refused: GateResponse, request: GateRequest) -> GateResponse:
+    from mfa_gate.web.callers import Call
+
+    return Call(services=services, request=request, now=int(services.clock()), params={}).in_words(refused)

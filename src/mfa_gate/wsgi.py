@@ -122,6 +122,8 @@ class _Way:
             log.exception("a request could not be judged")
             answer = unavailable()
         if isinstance(answer, GateResponse):
+            if answer.status >= 400:
+                answer = self.door.for_people(answer, _outline(environ))
             return _answer(environ, start_response, answer)
         if isinstance(answer, GateRequest):
             environ[REQUEST_KEY] = answer
@@ -204,11 +206,7 @@ class _Way:
         path = canonical_wsgi_path(root_path, environ.get("PATH_INFO", ""), target)
         if isinstance(path, OddPath):
             return path
-        headers = tuple(
-            (name[5:].replace("_", "-").lower(), value)
-            for name, value in environ.items()
-            if name.startswith("HTTP_")
-        ) + tuple(
+        headers = _headers(environ) + tuple(
             (name.replace("_", "-").lower(), environ[name])
             for name in ("CONTENT_TYPE", "CONTENT_LENGTH")
             if environ.get(name)
@@ -228,6 +226,24 @@ class _Way:
             client_address=client_address(peer, forwarded, trusted),
             remote_user=environ.get("REMOTE_USER") or None,
         )
+
+
+def _outline(environ: "WSGIEnvironment") -> GateRequest:
+    """A request as far as it can be read whatever is wrong with it: enough to tell who asks, and in which language."""
+    return GateRequest(
+        path="/",
+        method=environ["REQUEST_METHOD"],
+        root_path=environ.get("SCRIPT_NAME", "").encode("latin-1").decode("utf-8", "replace"),
+        headers=_headers(environ),
+    )
+
+
+def _headers(environ: "WSGIEnvironment") -> Headers:
+    return tuple(
+        (name[5:].replace("_", "-").lower(), value)
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    )
 
 
 _READ_ANYWAY = frozenset({"HTTP_COOKIE", "HTTP_HOST", "REMOTE_USER"})

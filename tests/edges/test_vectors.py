@@ -120,7 +120,8 @@ def check_answer(got: Got, vector: Vector) -> None:
     assert got.header("location") == vector.location
     if vector.status in SAID_BY_THE_GATE and not vector.reached:
         assert got.header("cache-control") == "no-store"
-        assert got.header("content-type") == "application/problem+json"
+        kind = "text/html; charset=utf-8" if vector.navigate else "application/problem+json"
+        assert got.header("content-type") == kind
     if not vector.reached:
         assert b"confidential" not in got.body
     for name, value in vector.says.items():

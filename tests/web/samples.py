@@ -288,6 +288,13 @@ PERSON_VIEWS: dict[str, View] = {
     "confirm-page": Confirm(act="open_page", action="confirm"),
     "sign-in-required": SignInRequired(sign_in_url="/login?next=/files"),
     "message-bad-request": Message(kind="bad_request"),
+    "message-elsewhere": Message(
+        kind="elsewhere", retry_url="http://localhost:8000/", address="http://localhost:8000"
+    ),
+    "message-odd": Message(
+        kind="bad_request",
+        detail="The path cannot be judged: an empty segment. Ask for it in its plain form.",
+    ),
     "message-form-foreign": Message(
         kind="form_foreign", retry_url="http://localhost:8000/mfa/setup", address="http://localhost:8000"
     ),

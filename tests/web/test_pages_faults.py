@@ -1,7 +1,9 @@
 """What pages say when something is not there: the store, a file, a page; and what they give to nobody in particular."""
 
 import logging
+from dataclasses import replace as rebuilt
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from msgspec.structs import replace
@@ -251,3 +253,36 @@ def test_an_account_that_is_not_active_gets_no_page(strict: House) -> None:
     browser = strict.browser("alice")
     assert browser.get("/mfa/setup").status_code == 403
     assert browser.heading == "This is not open to you"
+
+
+def test_what_a_door_refuses_is_told_to_a_person_in_their_own_words(strict: House) -> None:
+    alice = strict.enrolled("alice")
+    answer = alice.get("/files//report")
+    assert answer.status_code == 400
+    assert alice.heading == "This request could not be understood"
+    assert "The path cannot be judged" in alice.words
+    strict.faulty.failures["*"] = GONE
+    strict.clock.go(10)
+    answer = alice.get("/files/report", {"Accept-Language": "de"})
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "2"
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert alice.heading == "Ihr zweiter Schritt lässt sich gerade nicht prüfen"
+    again = alice.page.find("a", class_="primary")
+    assert again is not None
+    assert again["href"] == "", "what was asked for"
+    assert alice.page.find("html", lang="de") is not None
+
+
+def test_when_even_that_page_fails_the_refusal_stands(strict: House) -> None:
+    alice = strict.enrolled("alice")
+    current = strict.gate.parts.current
+    assert current is not None
+
+    def fails(*_: object) -> NoReturn:
+        message = "no words"
+        raise ValueError(message)
+
+    strict.gate.parts.current = rebuilt(current, in_words=fails)
+    answer = alice.get("/files//report")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")

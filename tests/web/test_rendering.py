@@ -21,6 +21,8 @@ NOT_OURS = {
     "Questions? Ask the help desk",
     "alice · alice@example.test staff billing",
     "Lost phone, called back at the number on file",
+    # The detail of a refusal is in English, for whoever is asked for help.
+    "The path cannot be judged: an empty segment. Ask for it in its plain form.",
     "Esther Bartholomew-Featherstonehaugh of the Department of Long and Windy Names",
 }
 SHAPES = {"path", "rect", "circle"}

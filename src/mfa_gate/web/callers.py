@@ -38,6 +38,18 @@ _PROBLEMS: Mapping[MessageKind, tuple[int, str, str]] = {
     "not_found": (404, "not_found", "There is no such page."),
     "conflict": (409, "conflict", "Somebody else changed it. Look at it again."),
 }
+_REFUSALS: Mapping[int, MessageKind] = {
+    400: "bad_request",
+    403: "not_allowed",
+    414: "bad_request",
+    421: "elsewhere",
+    503: "unavailable",
+}
+"""What a person is told where a door refuses."""
+
+
+class _Problem(msgspec.Struct, frozen=True):
+    detail: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +127,24 @@ class Call:
             reference=reference or None,
         )
         return self.page(view, context, status=status or usual)
+
+    def in_words(self, refused: GateResponse) -> GateResponse:
+        """A door's refusal as a page, if a browser is about to show it; else as it is."""
+        kind = _REFUSALS.get(refused.status)
+        if kind is None or not is_navigation(self.request):
+            return refused
+        home = self.services.places.public_url if kind == "elsewhere" else None
+        # An empty address is the one in the browser: what was asked for.
+        again = "" if kind == "unavailable" and self.request.method in {"GET", "HEAD"} else None
+        detail = msgspec.json.decode(refused.body, type=_Problem).detail
+        view = Message(
+            kind=kind,
+            retry_url=f"{home}{self.portal}" if home else again,
+            address=home,
+            detail=detail if kind in {"bad_request", "not_allowed"} else None,
+        )
+        kept = tuple(pair for pair in refused.headers if pair[0] == "retry-after")
+        return self.page(view, self.context(), status=refused.status, headers=kept)
 
     def goodbye(self) -> GateResponse:
         """The page that says that one is signed out; our cookies are gone with it."""
@@ -229,7 +259,7 @@ def identify(call: Call) -> Caller | GateResponse:
     services, request = call.services, call.request
     verdict = services.checker.check(request, look="fresh")
     if verdict is None:
-        return call.say("unavailable", retry=call.below if call.request.method == "GET" else None)
+        return call.in_words(unavailable())
     visitor = visitor_of(verdict, request, "", "web", call.now)
     if visitor is None:
         return _turned_away(call, verdict)
@@ -264,14 +294,4 @@ def _turned_away(call: Call, verdict: Verdict) -> GateResponse:
     if not isinstance(decision, Malformed | Deny | Unavailable):
         decision = SignIn()
     said = respond(decision, call.request, call.services.places, call.now)
-    if not is_navigation(call.request) and said is not None:
-        return said
-    match decision:
-        case Malformed(status=status):
-            return call.say("bad_request", status=status)
-        case Deny():
-            return call.say("not_allowed")
-        case SignIn() if said is not None:
-            return said
-        case _:
-            return call.say("unavailable")
+    return unavailable() if said is None else call.in_words(said)

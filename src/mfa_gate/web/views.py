@@ -296,6 +296,7 @@ MessageKind = Literal[
     "bad_request",
     "form_expired",
     "form_foreign",
+    "elsewhere",
     "not_allowed",
     "not_found",
     "conflict",
@@ -312,11 +313,13 @@ class Message(Struct, frozen=True, kw_only=True):
 
     kind: MessageKind
     retry_url: str | None = None
-    """Where to try again; `None` offers the way back to the portal only."""
+    """Where to try again, empty for the address in the browser; `None` offers the way back to the portal only."""
     paused_until: int | None = None
     links: tuple[Link, ...] = ()
     address: str | None = None
-    """The portal's own address, where a form came from another one."""
+    """The portal's own address, where it was asked under another one."""
+    detail: str | None = None
+    """What exactly is wrong, in English: for whoever is asked for help."""
     sign_out_url: str | None = None
     """Where to sign out of the portal as well."""
     reference: str | None = None
