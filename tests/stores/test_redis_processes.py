@@ -28,7 +28,7 @@ def url(servers: Servers) -> str:
 
 @pytest.fixture
 def store(url: str) -> Iterator[RedisStore]:
-    store = make(url)
+    store = make(url, timeout_seconds=10)
     yield store
     store.close()
 

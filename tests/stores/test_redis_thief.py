@@ -71,7 +71,7 @@ def url(servers: Servers) -> str:
 @pytest.fixture
 def store(url: str) -> Iterator[RedisStore]:
     """Alice is enrolled and signed in, Bob is not enrolled; the policy is on."""
-    store = make(url)
+    store = make(url, timeout_seconds=10)
     store.commit_policy(replace(store.policy(), require_two_step=True), (event("policy_changed"),), NOW)
     for subject in ("alice", "bob"):
         account = put(store, person(subject), open_session=session(person(subject), f"{subject}-1"))

@@ -39,7 +39,10 @@ class Agreement(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.now = NOW
         self.sqlite: Backend = files.make(Path(self.folder.name))
-        self.workers: list[Backend] = [make(self.url), reopen(self.url)]
+        self.workers: list[Backend] = [
+            make(self.url, timeout_seconds=10),
+            reopen(self.url, timeout_seconds=10),
+        ]
         self.cursor: str | None = None
 
     def teardown(self) -> None:

@@ -3,15 +3,13 @@
 It decides what is asked; what the answers mean and what is written stands in the modules beside it.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
-from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
+from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
@@ -20,23 +18,19 @@ from mfa_gate.settings.store_urls import redis_address
 from mfa_gate.stores import redis_founding as founding
 from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import TRAFFIC_CAP, Documents
-from mfa_gate.stores.redis_commits import Planner, Writes, live_value
-from mfa_gate.stores.redis_connection import Server
+from mfa_gate.stores.redis_accounts import Accounts
+from mfa_gate.stores.redis_commits import Planner, live_value
+from mfa_gate.stores.redis_connection import TIMEOUT_SECONDS, Server
 from mfa_gate.stores.redis_directory import Directory
 from mfa_gate.stores.redis_feed import RedisFeed
 from mfa_gate.stores.redis_health import concerns
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, account_keys, key, live_key
-from mfa_gate.stores.redis_records import Answer, Answers, Memory, Stored, pairs, sealed_in
+from mfa_gate.stores.redis_records import Answers, pairs, sealed_in
 from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Call
 from mfa_gate.stores.redis_seals import RedisSeals
 from mfa_gate.stores.redis_stream import RedisStream
 from mfa_gate.stores.redis_trail import Trail
 from mfa_gate.stores.sealing import Sealer
-
-_ATTEMPTS: Final = 20
-"""How often a commit is computed anew because others wrote events of the same account meanwhile."""
-
-T = TypeVar("T")
 
 
 class RedisStore:
@@ -55,9 +49,9 @@ class RedisStore:
         founding.refuse_foreign_keys(server, self._documents, proof, audit_keys)
         self._answers = Answers(sealer, self._documents, self.store_id, str(server.address))
         self._planner = Planner(self._documents, audit_keys, self.store_id)
+        self._accounts = Accounts(server, self._answers, self._planner)
         self._directory = Directory(server, self._answers)
         self._trail = Trail(server, self._documents, audit_keys)
-        self._memory = Memory()
         stream = RedisStream(server, self._documents, self._answers, self.store_id)
         self.stream: Stream = stream
         self.seals: Seals = RedisSeals(server, self._documents, stream, audit_keys)
@@ -72,9 +66,10 @@ class RedisStore:
         store_id: str,
         now: int,
         actor: Actor = SYSTEM,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> "RedisStore":
         """Make a new store and open it, as only `init` may. Raises `StoreUnavailable` if there is one already."""
-        server, audit_keys = Server(redis_address(url)), AuditKeys.of(audit_key)
+        server, audit_keys = Server(redis_address(url), timeout_seconds), AuditKeys.of(audit_key)
         documents = Documents(sealer, store_id)
         founding.make(
             server,
@@ -88,10 +83,18 @@ class RedisStore:
 
     @classmethod
     def open(
-        cls, url: str, *, sealer: Sealer, audit_key: AuditKeys | bytes, store_id: str | None = None
+        cls,
+        url: str,
+        *,
+        sealer: Sealer,
+        audit_key: AuditKeys | bytes,
+        store_id: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> "RedisStore":
         """Open a store that exists, with this id if one is given; else `StoreUnavailable` says how to cure it."""
-        return cls(Server(redis_address(url)), sealer=sealer, audit_key=audit_key, store_id=store_id)
+        return cls(
+            Server(redis_address(url), timeout_seconds), sealer=sealer, audit_key=audit_key, store_id=store_id
+        )
 
     @classmethod
     def exists(cls, url: str) -> bool:
@@ -108,7 +111,9 @@ class RedisStore:
 
     def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
         """Account, session and policy version in one round trip; an expired session is None."""
-        found = self._ask(account_id, "nothing" if session_key is None else "field", f"s:{session_key}")
+        found = self._accounts.ask(
+            account_id, "nothing" if session_key is None else "field", f"s:{session_key}"
+        )
         register = self._answers.register(account_id, found.register)
         session = None
         # Security: what the register does not list has ended, also if its field was put back.
@@ -122,18 +127,18 @@ class RedisStore:
 
     def account(self, account_id: str) -> Account | None:
         """The account, or None if it was never stored."""
-        return self._read(account_id).account
+        return self._accounts.read(account_id).account
 
     def policy(self) -> Policy:
         """The newest policy."""
         seen = self._answers.policy_version
-        found = self._ask(ORG, "nothing")
+        found = self._accounts.ask(ORG, "nothing")
         register = self._answers.register(ORG, found.register)
         return self._answers.policy(found.document, register, max(seen, found.policy_version))
 
     def challenge(self, challenge_id: str, account_id: str, now: int) -> Challenge | None:
         """A live, unspent challenge of this account."""
-        found = self._ask(account_id, "field", f"c:{challenge_id}")
+        found = self._accounts.ask(account_id, "field", f"c:{challenge_id}")
         register = self._answers.register(account_id, found.register)
         if register is None or challenge_id not in register.challenges or not found.live[0]:
             return None
@@ -142,7 +147,7 @@ class RedisStore:
 
     def sessions(self, account_id: str, now: int) -> tuple[Session, ...]:
         """Live sessions of one account, newest first."""
-        found = self._ask(account_id, "all")
+        found = self._accounts.ask(account_id, "all")
         register = self._answers.register(account_id, found.register)
         values = pairs(found.live)
         opened = [
@@ -154,11 +159,13 @@ class RedisStore:
 
     def commit(self, change: Change, now: int) -> Account:
         """Write everything in `change` or nothing; returns the account as stored. Raises `StaleState`."""
-        return self._write(change.account.id, lambda stored: self._planner.commit(stored, change, now))
+        return self._accounts.write(
+            change.account.id, lambda stored: self._planner.commit(stored, change, now)
+        )
 
     def end_session(self, session: Session, events: tuple[Event, ...], now: int) -> None:
         """End one session and record why; ending a dead one is no error (and records nothing)."""
-        self._write(
+        self._accounts.write(
             session.account_id,
             lambda stored: (self._planner.end_session(stored, session, events, now), None),
         )
@@ -183,7 +190,9 @@ class RedisStore:
     def commit_policy(self, policy: Policy, events: tuple[Event, ...], now: int) -> Policy:  # noqa: ARG002  # the port's
         """Write `policy` as version + 1 with its events, or raise `StaleState`."""
         stand = self._answers.seal_stand(FIRST, policy.version + 1)
-        written = self._write(ORG, lambda stored: self._planner.policy(stored, policy, events, stand))
+        written = self._accounts.write(
+            ORG, lambda stored: self._planner.policy(stored, policy, events, stand)
+        )
         with suppress(
             StoreUnavailable
         ):  # it is written; who reads a laggard still hears of it by the feed's beat
@@ -208,12 +217,9 @@ class RedisStore:
         for event in events:
             chains[event.account_id] = (*chains.get(event.account_id, ()), event)
         for account_id in chains:
-            stored = self._memory.get(account_id)
-            if stored is None or stored.register is None:
-                stored = self._read(account_id)
-            self._documents.known_register(account_id, stored.sealed_register or None)
+            self._accounts.refuse_unknown(account_id)
         for account_id, chained in chains.items():
-            self._append(account_id, chained)
+            self._accounts.append(account_id, chained)
 
     def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
         """One page of accounts; `prefix` matches the start of name, e-mail or subject, folded."""
@@ -278,51 +284,3 @@ class RedisStore:
     def health(self, now: float) -> tuple[Concern, ...]:
         """What somebody should mend at the server, or know."""
         return concerns(self._server, now)
-
-    def _ask(self, account_id: str, what: str, field: str = "") -> Answer:
-        answer = self._server.read(Call(READ, account_keys(account_id), (account_id, what, field)))
-        return self._answers.about(account_id, answer)
-
-    def _read(self, account_id: str) -> Stored:
-        answer = self._server.read(Call(READ, account_keys(account_id), (account_id, "times", "")))
-        stored = self._answers.stored(account_id, answer)
-        self._memory.put(stored)
-        return stored
-
-    def _append(self, account_id: str, events: tuple[Event, ...]) -> None:
-        self._write(account_id, lambda stored: (self._planner.events(stored, events), None))
-
-    def _write(self, account_id: str, plan: Callable[[Stored], tuple[Writes | None, T]]) -> T:
-        """Write what `plan` makes of what is stored; None: nothing. Raises `StaleState` if `plan` does.
-
-        What was read last is believed until the store says otherwise, so that it need not be read again.
-        """
-        remembered = self._memory.get(account_id)
-        stored = remembered or self._read(account_id)
-        for _ in range(_ATTEMPTS):
-            try:
-                writes, answer = plan(stored)
-            except StaleState:
-                if stored is not remembered:
-                    raise
-                stored = self._read(account_id)
-                continue
-            if writes is None:
-                if stored is not remembered:
-                    return answer
-                stored = self._read(account_id)
-                continue
-            self._memory.forget(account_id)
-            written = self._server.write(self._planner.call(stored, writes))
-            if not isinstance(written, list) or len(written) != 2:
-                raise self._answers.senseless()
-            done, now_stored = written
-            if done:
-                if now_stored != writes.after.sealed_register:
-                    raise StoreUnavailable("The store gave an answer that was meant for somebody else.")
-                self._memory.put(writes.after)
-                return answer
-            stored = self._answers.stored(account_id, now_stored)
-        raise StoreUnavailable(
-            f"Others wrote events of account {account_id} at the same moment, {_ATTEMPTS} times in a row."
-        )

@@ -60,10 +60,11 @@ class _Client(Protocol):
 class _Clients:
     """What one process has open. A child of a fork makes its own and leaves these alone."""
 
-    def __init__(self, address: RedisAddress) -> None:
+    def __init__(self, address: RedisAddress, timeout_seconds: float) -> None:
         self.pid = os.getpid()
-        self.reading = _client(address, Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.1), 1))
-        self.writing = _client(address, Retry(NoBackoff(), 0))
+        once_more = Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.1), 1)
+        self.reading = _client(address, timeout_seconds, once_more)
+        self.writing = _client(address, timeout_seconds, Retry(NoBackoff(), 0))
 
 
 class Server:
@@ -72,8 +73,9 @@ class Server:
     Every method raises `StoreUnavailable` for whatever goes wrong, and the next call tries anew.
     """
 
-    def __init__(self, address: RedisAddress) -> None:
+    def __init__(self, address: RedisAddress, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self.address = address
+        self.timeout_seconds = timeout_seconds
         self._clients: _Clients | None = None
 
     def read(self, call: Call) -> Any:  # noqa: ANN401 - what a script answers
@@ -147,7 +149,7 @@ class Server:
     def _here(self) -> _Clients:
         clients = self._clients
         if clients is None or clients.pid != os.getpid():
-            clients = self._clients = _Clients(self.address)
+            clients = self._clients = _Clients(self.address, self.timeout_seconds)
         return clients
 
     def _one(self, client: _Client, call: Call) -> Any:  # noqa: ANN401 - what a script answers
@@ -195,7 +197,7 @@ class Server:
         return StoreUnavailable(f"The store {self.address} does not answer ({error}): {cure}.")
 
 
-def _client(address: RedisAddress, retry: Retry) -> _Client:
+def _client(address: RedisAddress, timeout_seconds: float, retry: Retry) -> _Client:
     options: dict[str, Any] = {}
     if address.tls:
         options = {
@@ -211,8 +213,8 @@ def _client(address: RedisAddress, retry: Retry) -> _Client:
         port=address.port,
         db=address.db,
         protocol=3,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
         retry=retry,
         redis_connect_func=_greet,
         driver_info=None,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.stores.documents import POLICY
-from mfa_gate.stores.redis_connection import TIMEOUT_SECONDS, Server
+from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import FIRST, beat_channel, feed_channel, key
 from mfa_gate.stores.redis_records import Answers
 from mfa_gate.stores.redis_scripts import BEAT, Call
@@ -58,7 +58,7 @@ class RedisFeed:
         self._server.write(Call(BEAT, (key(FIRST, "shard"),), (self._channel, self._beats)))
         names: list[str] = []
         while True:
-            message = self._next(TIMEOUT_SECONDS)
+            message = self._next(self._server.timeout_seconds)
             if message is None:
                 raise StoreUnavailable(
                     f"The store {self._server.address} told a change that nobody heard: its change feed is broken."

@@ -178,6 +178,10 @@ class Answers:
             live=pairs(found.live),
         )
 
+    def mixed_up(self) -> StoreUnavailable:
+        """What to raise for an answer that is not ours."""
+        return StoreUnavailable(f"The store {self._place} gave an answer that was meant for somebody else.")
+
     def senseless(self) -> StoreUnavailable:
         """What to raise for an answer that is none."""
         return StoreUnavailable(f"What answers at {self._place} is no Redis; correct [store] url.")

@@ -1,0 +1,96 @@
+"""Decides when what was read of an account may be believed, and commits onto exactly that; it knows no change.
+
+Reading and committing take two round trips, since what was read or written last is remembered until the store says
+otherwise.
+"""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
+from mfa_gate.core.events import Event
+from mfa_gate.stores.redis_commits import Planner, Writes
+from mfa_gate.stores.redis_connection import Server
+from mfa_gate.stores.redis_keys import account_keys
+from mfa_gate.stores.redis_records import Answer, Answers, Memory, Stored
+from mfa_gate.stores.redis_scripts import READ, Call
+
+_ATTEMPTS: Final = 20
+"""How often a commit is computed anew because others wrote events of the same account meanwhile."""
+
+T = TypeVar("T")
+
+
+class Accounts:
+    """The accounts of one store, and the organization."""
+
+    def __init__(self, server: Server, answers: Answers, planner: Planner) -> None:
+        self._server = server
+        self._answers = answers
+        self._planner = planner
+        self._memory = Memory()
+
+    def ask(self, account_id: str, what: str, field: str = "") -> Answer:
+        """What the script `read` says of an account, if it can be believed; one round trip."""
+        answer = self._server.read(Call(READ, account_keys(account_id), (account_id, what, field)))
+        return self._answers.about(account_id, answer)
+
+    def read(self, account_id: str) -> Stored:
+        """Everything of one account, for a commit; one round trip."""
+        answer = self._server.read(Call(READ, account_keys(account_id), (account_id, "times", "")))
+        stored = self._answers.stored(account_id, answer)
+        self._memory.put(stored)
+        return stored
+
+    def refuse_unknown(self, account_id: str) -> None:
+        """Raise `RecordCorrupt` for somebody who has no chain."""
+        remembered = self._memory.get(account_id)
+        if (remembered is None or remembered.register is None) and self.read(account_id).register is None:
+            raise RecordCorrupt(f"There is no account {account_id} whose trail could go on.")
+
+    def append(self, account_id: str, events: tuple[Event, ...]) -> None:
+        """Add events to a chain that is there, and change nothing else."""
+        self.write(account_id, lambda stored: (self._planner.events(stored, events), None))
+
+    def write(self, account_id: str, plan: Callable[[Stored], tuple[Writes | None, T]]) -> T:
+        """Write what `plan` makes of what is stored; None: nothing. Raises `StaleState` if `plan` does.
+
+        One round trip if what is remembered is still stored, or nothing is remembered and `plan` changes nothing.
+        """
+        remembered = self._memory.get(account_id)
+        stored = remembered or self.read(account_id)
+        for _ in range(_ATTEMPTS):
+            try:
+                writes, answer = plan(stored)
+            except StaleState:
+                if stored is not remembered:
+                    raise
+                stored = self.read(account_id)
+                continue
+            if writes is None:
+                if stored is not remembered:
+                    return answer
+                stored = self.read(account_id)
+                continue
+            now_stored = self._commit(stored, writes)
+            if now_stored is None:
+                return answer
+            stored = now_stored
+        raise StoreUnavailable(
+            f"Others wrote events of account {account_id} at the same moment, {_ATTEMPTS} times in a row."
+        )
+
+    def _commit(self, stored: Stored, writes: Writes) -> Stored | None:
+        """Write onto what was read, or nothing: then, what is stored now."""
+        # Until an answer comes it is not known what is stored.
+        self._memory.forget(stored.account_id)
+        written = self._server.write(self._planner.call(stored, writes))
+        if not isinstance(written, list) or len(written) != 2:
+            raise self._answers.senseless()
+        done, told = written
+        if not done:
+            return self._answers.stored(stored.account_id, told)
+        if told != writes.after.sealed_register:
+            raise self._answers.mixed_up()
+        self._memory.put(writes.after)
+        return None
