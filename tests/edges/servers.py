@@ -111,7 +111,7 @@ def serving(name: ServerName, town: Town, *arguments: str, **settings: Any) -> I
         process = subprocess.Popen(
             [*_command(name, descriptor), *arguments],
             cwd=REPOSITORY,
-            env=os.environ | {"EDGES_PLACE": str(town.place), "PYTHONPATH": str(REPOSITORY)},
+            env=os.environ | {"EDGES_PLACE": str(town.place), "PYTHONPATH": os.pathsep.join(sys.path)},
             pass_fds=[descriptor],
             stdout=log,
             stderr=log,
@@ -150,6 +150,6 @@ def _wait(served: Served) -> None:
         if served.process.poll() is not None:
             break
         with contextlib.suppress(OSError):
-            if status_of(served.say("GET /mfa/healthz/live HTTP/1.1")) == 200:
+            if served.say("GET /mfa/healthz/live HTTP/1.1").startswith(b"HTTP/1.1 200 "):
                 return
     raise AssertionError(f"{served.name} does not answer: {served.log}")

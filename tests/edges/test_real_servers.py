@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -226,6 +227,7 @@ def test_a_gate_that_served_before_a_fork_serves_on_both_sides(
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.edges.forker", str(tmp_path)],
         cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         timeout=60,
         check=True,

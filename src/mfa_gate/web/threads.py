@@ -1,5 +1,6 @@
 """Threads of our own for whatever waits, so that the portal's are never used up; it knows nothing of the work."""
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -22,7 +23,16 @@ class Threads:
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns, done in one of the threads."""
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter())
+
+        def done() -> T:
+            try:
+                return work()
+            except asyncio.CancelledError as error:
+                # Security: to the loop it would look as if the request had been cancelled, and a WSGI thread would
+                # wait for its answer for ever. Nobody cancels work in a thread.
+                raise RuntimeError("Work that nobody can cancel says that it was cancelled.") from error
+
+        return await anyio.to_thread.run_sync(done, limiter=self._limiter())
 
     def _limiter(self) -> anyio.CapacityLimiter:
         found = self._limiters.get(None)
