@@ -137,8 +137,9 @@ class Checker:
             else:
                 log.exception("checking a request failed")
             known = cached = None
-            # Security: a sign-in whose older session could not be ended would not be asked for a code.
-            lost = visit.rule.kind == "sign_in" and bears_session
+            # Security: a session that could not be ended would go on: after signing out, and without a code after
+            # signing in anew.
+            lost = visit.rule.kind in {"sign_in", "sign_out"} and bears_session
             decision = Unavailable() if lost else decide(visit, None, now)
         verdict = Verdict(decision=decision, visit=visit, known=known, cached=cached)
         return self._observed(verdict) if self._bearings.observing else verdict
