@@ -4,10 +4,8 @@ Relatives that the catalogue does not name: one budget for all surfaces, neighbo
 pollution, digits of other scripts, lost leading zeros, a clock that is turned between two tries, a restart.
 """
 
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -29,6 +27,7 @@ from tests.attacks.grounds import (
     form_ask,
     seen_by_eye,
     stale,
+    store_written_by_another,
     wrong,
 )
 from tests.conftest import Scale
@@ -509,7 +508,7 @@ def test_D14_what_could_not_be_counted_is_not_answered(rig: Rig) -> None:
     rig.clock.go(60)
     right, false = rig.person("alice").code(rig.clock()), wrong(rig, "alice")
     clients = [rig.client("alice"), rig.client("alice")]
-    with _store_written_by_another(rig):
+    with store_written_by_another(rig):
         said = [client.verify(code) for client, code in zip(clients, (right, false), strict=True)]
     assert [got.status for got in said] == [503, 503]
     assert seen_by_eye(said[0]) == seen_by_eye(said[1])
@@ -832,12 +831,3 @@ def _unspend(rig: Rig, step: int) -> None:
     account = rig.town.account("alice")
     totps = (replace(account.totps[0], last_step=step),)
     rig.town.store.commit(Change(account=replace(account, totps=totps)), int(rig.clock()))
-
-
-@contextmanager
-def _store_written_by_another(rig: Rig) -> Iterator[None]:
-    """Another program holds the store's file, as a backup that hangs would."""
-    with closing(sqlite3.connect(rig.town.place / "gate.db", isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
-        yield
-        db.execute("ROLLBACK")

@@ -31,7 +31,7 @@ from mfa_gate.settings import Settings
 from mfa_gate.signing import Csrf, Pending, SessionCookie, Signer
 from tests.attacks.crew import Crew
 from tests.attacks.everywhere import STATIC
-from tests.attacks.grounds import csrf, enroll, form_ask
+from tests.attacks.grounds import csrf, enroll, form_ask, store_written_by_another
 from tests.conftest import Scale
 from tests.edges.asking import NAVIGATION, Ask, Got, Headers, asking
 from tests.edges.fixtures import Build
@@ -493,6 +493,22 @@ def test_F07_signing_out_takes_both_cookies(rig: Rig) -> None:
     assert set(client.jar) == {"session"}
     assert client.page("/mfa/account").status == 200
     assert "Turn off" not in client.soup.get_text()
+
+
+def test_F07_nobody_is_told_to_be_out_who_is_not(rig: Rig) -> None:
+    """While the store takes no write, signing out of the portal fails for whoever has a session, and says so."""
+    client, stranger = rig.client("alice", verified=True), rig.client(None)
+    assert client.get().status == 200
+    with store_written_by_another(rig):
+        for method in ("GET", "POST"):
+            got = client.ask(method, "/logout")
+            assert (got.status, got.code) == (503, "unavailable")
+        assert stranger.get("/logout").status == 200
+        assert rig.client("alice").get("/logout").status == 200
+    assert [seen.path for seen in rig.seen] == ["/files", "/logout", "/logout"]
+    old = Ask(headers=client.cookies)
+    assert client.get("/logout").status == 200
+    assert rig.ask(old).code == "two_step_code_required"
 
 
 # How long
