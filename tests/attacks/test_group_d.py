@@ -25,13 +25,14 @@ from tests.attacks.grounds import (
     failures,
     forgive,
     form_ask,
+    opens,
     seen_by_eye,
     stale,
     store_written_by_another,
     wrong,
 )
 from tests.conftest import Scale
-from tests.edges.asking import Ask, Got, Headers
+from tests.edges.asking import NAVIGATION, Ask, Got, Headers
 from tests.edges.fixtures import Build
 from tests.edges.rig import Client, Rig
 from tests.edges.town import basic, starlette_cookie
@@ -133,8 +134,12 @@ def test_D01_code_reuse_on_every_worker(rig: Rig, crew: Crew) -> None:
     rig.clock.go(60)
     client, code = rig.client("alice"), rig.person("alice").code(rig.clock())
     assert client.verify(code).status == 200
-    for got in crew.each(submission(rig.client("alice"), code), rig.clock()):
-        assert (got.status, got.code) == (401, "code_rejected")
+    ask = submission(rig.client("alice"), code)
+    for _ in range(2):
+        for got in crew.each(ask, rig.clock()):
+            assert got.code in {"code_rejected", "paused", "unavailable"}
+            assert not opens(got)
+    assert verified(rig, "alice") == 2
 
 
 def test_D02_parallel_submission(rig: Rig, crew: Crew, scale: Scale) -> None:
@@ -571,7 +576,7 @@ def test_D15_who_has_no_first_factor_counts_nothing(
     claims = who(rig)
     headers = (*claims, ("MFA-Gate-Request", "1"), ("Content-Type", "application/json"))
     before = rig.town.account("bob")
-    for number in range({"small": 40, "full": 10_000}[scale]):
+    for number in range({"small": 40, "full": 1_000}[scale]):
         body = f'{{"factor":"totp","code":"{number:06}"}}'.encode()
         got = rig.ask(Ask(method="POST", target="/mfa/api/v1/verify", headers=headers, body=body))
         assert got.status in {400, 401}
@@ -645,6 +650,37 @@ def test_D17_another_method_or_type(rig: Rig, target: str) -> None:
                 assert got.status in {400, 405, 415} or method in {"GET", "HEAD"}
                 assert not [line for line in got.values("set-cookie") if line.startswith("mfa_gate=")]
     assert rig.town.account("alice") == before
+    assert client.verify(code).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["verify", "account", "setup", "account/turn-off", "confirm", "api/v1/verify"]
+)
+def test_D17_a_code_in_an_address(rig: Rig, path: str) -> None:
+    """A link with a code in it, as a mail or another site may have one, gives that code to nobody."""
+    rig.clock.go(60)
+    code = rig.person("alice").code(rig.clock())
+    for client in (rig.client("alice"), rig.client("alice", verified=True)):
+        before = rig.town.account("alice")
+        for method in ("GET", "HEAD"):
+            got = client.ask(method, f"/mfa/{path}?factor=totp&code={code}&submit=1", NAVIGATION)
+            assert got.status in {200, 303, 405}
+            assert not opens(got)
+            assert code not in got.header("location")
+        assert rig.town.account("alice") == before
+
+
+@pytest.mark.parametrize(
+    "factor", ["access_pass", "recovery_code", "webauthn", "TOTP", " totp", "totp\0", "", "passkey"]
+)
+def test_D17_a_code_under_another_name(rig: Rig, factor: str) -> None:
+    """The right code of the app is taken as what it is, and as nothing else."""
+    rig.clock.go(60)
+    client, code = rig.client("alice"), rig.person("alice").code(rig.clock())
+    assert client.verify(code, factor).status in {401, 422}
+    client.page("/mfa/verify")
+    assert rig.ask(form_ask(client, "verify", factor=factor, code=code)).status in {400, 422}
+    assert app(rig, "alice").last_step < rig.clock() // 30
     assert client.verify(code).status == 200
 
 
@@ -743,14 +779,14 @@ def test_D22_steps_cannot_be_skipped(rig: Rig, user: str) -> None:
             ask = form_ask(client, path.replace("{id}", before.id)[1:], **fields)
             got = rig.ask(ask)
             assert got.status < 500
-            assert not [line for line in got.values("set-cookie") if _opens(line)], path
+            assert not opens(got), path
     for each in OPERATIONS:
         if each.changes and each.path != "/totp":
             path = each.path.replace("{id}", before.id)[1:]
             for body in EMPTY:
                 got = client.api(each.method, path, body)
                 assert 400 <= got.status < 500
-                assert not got.values("set-cookie") or not _opens(got.values("set-cookie")[0])
+                assert not opens(got)
     assert rig.town.account(user) == before
     assert client.get().status == 401
     assert not rig.seen
@@ -799,10 +835,6 @@ def test_D24_codes_of_any_length(rig: Rig, size: int) -> None:
     assert rig.town.account("alice").totps == before.totps
     rig.clock.go(60)
     assert client.verify(rig.person("alice").code(rig.clock())).status == 200
-
-
-def _opens(line: str) -> bool:
-    return line.startswith("mfa_gate=") and not line.startswith("mfa_gate=;")
 
 
 def _with_body(ask: Ask, body: bytes) -> Ask:

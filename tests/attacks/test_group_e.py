@@ -677,7 +677,9 @@ def test_E18_new_codes_void_the_old_at_once(rig: Rig, crew: Crew) -> None:
     for number, old in enumerate(rig.person("alice").codes[:4]):
         _forgive_all(rig)
         ask = api_ask(rig.client("alice"), "POST", "verify", {"factor": "recovery_code", "code": old})
-        assert {got.code for got in crew.each(ask, rig.clock())} == {"code_rejected"}, number
+        answers = crew.each(ask, rig.clock())
+        assert {got.code for got in answers} <= {"code_rejected", "unavailable"}, number
+        assert not [got for got in answers if opens(got)]
     _forgive_all(rig)
     assert rig.client("alice").verify(fresh[0], "recovery_code").status == 200
     assert notified(rig, "alice", "recovery_codes_made") == ("owner",)
