@@ -250,9 +250,10 @@ _READ_ANYWAY = frozenset({"HTTP_COOKIE", "HTTP_HOST", "REMOTE_USER"})
 
 
 def _place(environ: "WSGIEnvironment") -> tuple[object, ...]:
+    """What the rule depends on; where it depends on the query too, nobody who sends one takes the quick way."""
     return (
         environ.get("PATH_INFO"),
-        environ.get("RAW_URI") or environ.get("REQUEST_URI"),
+        (environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")[0],
         environ.get("SCRIPT_NAME"),
         environ["REQUEST_METHOD"],
     )
