@@ -6,7 +6,6 @@ one, never a half, also after a power cut.
 
 import fcntl
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,10 +14,11 @@ Mark = tuple[int, int, int, int]
 """What tells one state of a file from the next: device, inode, size, last change of content, mode or owner."""
 
 
-def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+def replace_file(path: Path, content: bytes, *, mode: int = 0o600, like: Path | None = None) -> None:
     """Put `content` in the place of whatever `path` names, durably. Raises `OSError`; then the old file stands.
 
-    A file that was there keeps its owner, so that a gate with a user of its own can go on reading what root wrote.
+    A file that was there keeps its owner, and a new one gets that of `like`: so a gate with a user of its own can read
+    what root wrote.
     """
     path = path.resolve()  # a link stays a link
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
@@ -28,7 +28,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         with os.fdopen(handle, "wb") as out:
             os.fchmod(handle, mode)
             with suppress(FileNotFoundError):
-                _give_to_owner_of(path, handle)
+                _give_to_owner_of(path if path.exists() or like is None else like, handle)
             out.write(content)
             out.flush()
             os.fsync(handle)
@@ -38,10 +38,14 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def append_line(path: Path, line: bytes) -> None:
-    """Add one line at the end, durably. Raises `OSError`."""
+def append_line(path: Path, line: bytes, *, like: Path | None = None) -> None:
+    """Add one line at the end, durably; a new file gets the owner of `like`. Raises `OSError`."""
+    is_new = not path.exists()
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        if is_new and like is not None:
+            with suppress(FileNotFoundError):
+                _give_to_owner_of(like, handle)
         # One write: lines of two processes do not mix.
         os.write(handle, line + b"\n")
         os.fsync(handle)
@@ -52,12 +56,24 @@ def append_line(path: Path, line: bytes) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the one right to change a file that is replaced, through `<path>.lock`. Raises `OSError`."""
-    handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = open_lock(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+def open_lock(path: Path) -> int:
+    """Open `<path>.lock`. It belongs to whom the file belongs, or else the folder: root must lock nobody out."""
+    handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(handle).st_uid == os.geteuid():
+            _give_to_owner_of(path if path.exists() else path.parent, handle)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
 
 
 def sync_folder(folder: Path) -> None:
@@ -98,5 +114,5 @@ class Followed:
 
 def _give_to_owner_of(path: Path, handle: int) -> None:
     found = path.stat()
-    if found.st_uid != os.geteuid() and stat.S_ISREG(found.st_mode):
+    if found.st_uid != os.geteuid():
         os.fchown(handle, found.st_uid, found.st_gid)

@@ -5,11 +5,13 @@ One for each process, and as long as it lives: an exchange of keys reaches store
 
 from collections.abc import Callable
 
+from mfa_gate.core import grants
 from mfa_gate.core.checkpoints import Signed, to_sign
+from mfa_gate.core.grants import SignedGrant
 from mfa_gate.factors.peppers import Peppers
 from mfa_gate.keys import KeyRing, LiveKeys, PublicKey
 from mfa_gate.keys.rotation import checkpoint_publics
-from mfa_gate.keys.signatures import is_signed, sign
+from mfa_gate.keys.signatures import is_signed, public_of, sign
 from mfa_gate.signing import SessionCookie, Signer
 from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.sealing import Sealer
@@ -55,6 +57,18 @@ class Keyed:
             publics = self._publics = checkpoint_publics(self.live.ring)
         public = publics.get(signed.key)
         return public is not None and is_signed(to_sign(signed.body), signed.signature, public)
+
+    def sign_grant(self, message: bytes) -> tuple[str, bytes]:
+        """(key id, signature) of the key that signs break-glass grants now."""
+        key = self.live.ring.writing("break_glass")
+        return key.id, sign(key, message)
+
+    def is_our_grant(self, signed: SignedGrant) -> bool:
+        """True if a grant is signed with a key of ours."""
+        return any(
+            key.id == signed.key and is_signed(grants.to_sign(signed.body), signed.signature, public_of(key))
+            for key in self.live.ring.reading("break_glass")
+        )
 
     def _renew(self, ring: KeyRing) -> None:
         self.sealer.renew(*_seals(ring))

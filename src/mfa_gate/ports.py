@@ -11,6 +11,7 @@ import msgspec
 from mfa_gate.core.accounts import Account, Identity
 from mfa_gate.core.checkpoints import Anchor, Entry, Reached, Signed
 from mfa_gate.core.events import Event
+from mfa_gate.core.grants import Grant
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.sessions import Challenge, Session
 
@@ -212,6 +213,19 @@ class Stream(Protocol):
 
     def account_ids(self, after: str | None, limit: int) -> tuple[str | None, tuple[str, ...]]:
         """Some ids of accounts that have a chain, about `limit`, and where to go on (None: these were the last)."""
+
+
+class Grants(Protocol):
+    """Used on the request path, from memory: who may pass without the second step, and that it is written down."""
+
+    def find(self, identity: Identity, now: int) -> Grant | None:
+        """A break-glass grant that is good for this person now."""
+
+    def is_noted(self, grant: Grant, now: int) -> bool:
+        """True if its use was written down within the last minute."""
+
+    def note(self, grant: Grant, used: Event, now: int) -> bool:
+        """Write its use down and say it aloud; False: it could not be, and must not be honored. May block."""
 
 
 class Anchors(Protocol):

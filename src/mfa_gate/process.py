@@ -7,18 +7,20 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from mfa_gate.core.errors import RolledBack, StoreUnavailable
 from mfa_gate.core.messages import printable
 from mfa_gate.door import Door
-from mfa_gate.flows.watching import Watch
+from mfa_gate.flows.watching import Look, Watch
 from mfa_gate.keys import LiveKeys
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
-from mfa_gate.wiring import Sources, anchor_keeper, build_door, open_store
+from mfa_gate.wiring import Sources, anchor_keeper, build_door, live_grants, open_store
 
 if TYPE_CHECKING:
+    from mfa_gate.break_glass import LiveGrants
     from mfa_gate.flows.anchoring import AnchorKeeper
     from mfa_gate.keyed import Keyed
 
@@ -56,6 +58,7 @@ class PerProcess:
         self._store: Store | None = None
         self._keeper: AnchorKeeper | None = None
         self._watch: Watch | None = None
+        self._grants: LiveGrants | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._begin_anew)
 
@@ -63,8 +66,7 @@ class PerProcess:
         """This process's parts; a store that could not be opened is tried again every second."""
         with self._lock:
             if self._watch is None:
-                self._watch = Watch((self._live.look, self._look_at_anchor))
-                self._watch.start()
+                self._begin_watch()
             if self.current is not None:
                 return self.current
             if self._provisional is not None and self.sources.monotonic() < self._reopen_at:
@@ -79,12 +81,20 @@ class PerProcess:
         if watch is not None:
             watch.stop()
         if store is not None:
-            store.close()
+            _let_go(store)
 
     def _begin_anew(self) -> None:
         self.current = self._provisional = None
         self._store = self._keeper = self._watch = None
         self._lock = threading.Lock()
+
+    def _begin_watch(self) -> None:
+        looks: list[Look] = [self._live.look, self._look_at_anchor]
+        self._grants = live_grants(self.settings, self._key(), self.sources)
+        if self._grants is not None:
+            looks += [self._grants.look, self._join_grants]
+        self._watch = Watch(looks)
+        self._watch.start()
 
     def _make(self) -> Door:
         keyed = self._key()
@@ -93,7 +103,7 @@ class PerProcess:
         except StoreUnavailable as error:
             return self._without_store(error)
         self._store, self._keeper = store, anchor_keeper(self.settings, keyed, store, self.sources)
-        self.current = build_door(self.settings, keyed, store, self.sources)
+        self.current = build_door(self.settings, keyed, store, self.sources, self._grants)
         self._provisional = None
         return self.current
 
@@ -101,7 +111,7 @@ class PerProcess:
         log.error("store: %s", printable(str(error), 1_000))
         self._reopen_at = self.sources.monotonic() + REOPEN_SECONDS
         nothing = cast("Store", _NoStore(str(error)))
-        self._provisional = build_door(self.settings, self._key(), nothing, self.sources)
+        self._provisional = build_door(self.settings, self._key(), nothing, self.sources, self._grants)
         return self._provisional
 
     def _key(self) -> "Keyed":
@@ -110,6 +120,17 @@ class PerProcess:
 
             self._keyed = Keyed(self._live, self.sources.random)
         return self._keyed
+
+    def _join_grants(self) -> None:
+        """Bring what was written down about grants into the trail, as soon as the store is there."""
+        store, grants = self._store, self._grants
+        if store is None or grants is None:
+            return
+        now = int(self.sources.clock())
+        try:
+            grants.join(lambda events: store.record(events, now))
+        except StoreUnavailable as error:
+            log.warning("break-glass: %s", printable(str(error), 1_000))
 
     def _look_at_anchor(self) -> None:
         """Go on with the anchor, or, if the store has fallen behind it, without the store."""
@@ -125,6 +146,11 @@ class PerProcess:
                 self._store = self._keeper = None
                 self._without_store(error)
                 self.current = None
-            store.close()
+            _let_go(store)
         except StoreUnavailable as error:
             log.warning("anchor: %s", printable(str(error), 1_000))
+
+
+def _let_go(store: Store) -> None:
+    with suppress(StoreUnavailable):
+        store.close()

@@ -6,6 +6,7 @@ Nothing here decides about a request.
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
@@ -30,6 +31,7 @@ from mfa_gate.settings import Settings
 
 if TYPE_CHECKING:
     from mfa_gate.anchors import AnchorFile
+    from mfa_gate.break_glass import GrantFile, GrantLog, LiveGrants
     from mfa_gate.flows.anchoring import AnchorKeeper
     from mfa_gate.flows.checkpoints import Checkpointer
     from mfa_gate.keyed import Keyed
@@ -60,7 +62,8 @@ def open_store(settings: Settings, keys: "Keys", sources: Sources) -> Store:
         if keeper is not None:
             keeper.refuse_older()
     except BaseException:
-        store.close()
+        with suppress(StoreUnavailable):
+            store.close()
         raise
     return store
 
@@ -90,6 +93,32 @@ def anchor_file(settings: Settings) -> "AnchorFile | None":
     from mfa_gate.anchors import AnchorFile
 
     return None if settings.anchor.path is None else AnchorFile(settings.anchor.path)
+
+
+def live_grants(settings: Settings, keys: "Keys", sources: Sources) -> "LiveGrants | None":
+    """Break-glass grants as the doors honor them; None where the settings leave no place for them."""
+    from mfa_gate.break_glass import LiveGrants
+
+    file = grant_file(settings)
+    if file is None:
+        return None
+    is_ours = _keyed(keys, sources).is_our_grant
+    return LiveGrants(file, grant_log(file, settings), is_ours, settings.public_url)
+
+
+def grant_file(settings: Settings) -> "GrantFile | None":
+    """Where grants are kept."""
+    from mfa_gate.break_glass import GrantFile
+
+    path = settings.keys.grants_file
+    return None if path is None else GrantFile(path, settings.keys.file)
+
+
+def grant_log(file: "GrantFile", settings: Settings) -> "GrantLog":
+    """Where is written down what was done with them."""
+    from mfa_gate.break_glass import GrantLog
+
+    return GrantLog(file.path.with_name(f"{file.path.name}.log"), settings.keys.file)
 
 
 def checkpointer(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "Checkpointer":
@@ -134,7 +163,9 @@ def _keyed(keys: "Keys", sources: Sources) -> "Keyed":
     return Keyed.of(keys, sources.random)
 
 
-def build_door(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> Door:
+def build_door(
+    settings: Settings, keys: "Keys", store: Store, sources: Sources, grants: "LiveGrants | None" = None
+) -> Door:
     """All parts of one process around one store."""
     identity_sources = build_sources(settings)
     facts_cache = FactsCache(sources.monotonic)
@@ -163,6 +194,7 @@ def build_door(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         cache=facts_cache,
         traffic=Unattributed(store, sources.monotonic),
         clock=sources.clock,
+        grants=grants,
     )
     forwarding = _forwarding(settings, identity_sources)
 

@@ -77,6 +77,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool = False
     required: bool = False
     others_two_step: bool = False
+    granted: bool = False
 
     @property
     def person_has_two_step(self) -> bool:
@@ -111,6 +112,15 @@ TABLE: tuple[tuple[str, Callable[[Case], bool], str], ...] = (
         lambda c: c.rule == "sign_in" and c.who == "nobody" and not c.unclear and not c.unclaimed,
         "passes unnamed",
     ),
+    (
+        "break-glass, also without the store, where nothing is odd",
+        lambda c: (
+            c.granted
+            and not c.store
+            and not (c.who == "nobody" or c.unclear or c.unclaimed or c.foreign_host)
+        ),
+        "passes by grant",
+    ),
     ("nothing is known", lambda c: not c.store, "unavailable"),
     ("another host", lambda c: c.foreign_host and c.two_step_matters, "misdirected"),
     ("two voices", lambda c: c.unclear and c.two_step_matters, "unclear"),
@@ -128,9 +138,10 @@ TABLE: tuple[tuple[str, Callable[[Case], bool], str], ...] = (
     ("off: another spelling", lambda c: c.who == "ALICE", "passes unnamed"),
     ("a foreign credential beside one's own", lambda c: c.unclaimed and c.two_step_matters, "unclaimed"),
     ("who has left", lambda c: c.account.startswith("inactive"), "inactive"),
-    ("on: no factor", lambda c: c.account == "no factor" and c.required, "enroll"),
-    ("off: no factor", lambda c: c.account == "no factor", "passes unverified"),
-    ("verified", lambda c: c.proven and c.good_enough_here, "passes verified"),
+    ("off: no factor", lambda c: c.account == "no factor" and not c.required, "passes unverified"),
+    ("verified", lambda c: c.account != "no factor" and c.proven and c.good_enough_here, "passes verified"),
+    ("break-glass", lambda c: c.granted, "passes by grant"),
+    ("on: no factor", lambda c: c.account == "no factor", "enroll"),
     ("verified, but here more is asked", lambda c: c.proven, "verify again"),
     ("paused", lambda c: c.account in {"paused", "locked"}, "wait"),
     ("not verified", lambda _: True, "verify"),
@@ -216,6 +227,9 @@ def meaning(word: str, case: Case, known: Known | None) -> Decision:
         "passes unnamed": PASSES_UNNAMED,
         "passes unverified": PASSES_UNVERIFIED,
         "passes verified": verified(known),
+        "passes by grant": Allow(
+            outcome=Outcome(subject="alice" if known else case.who.partition(" ")[0]), by_grant=True
+        ),
         "stranger": AllowStranger(),
         "unavailable": Unavailable(),
         "misdirected": Malformed(reason=FOREIGN_HOST, status=421),
@@ -264,8 +278,14 @@ KNOWNS: tuple[tuple[dict[str, object], Known | None], ...] = (
 
 
 def every_case(rule: str, who: str) -> Iterator[tuple[Case, tuple[Visit, Visit], Known | None]]:
-    for unclear, unclaimed, preflight, foreign in product((False, True), repeat=4):
-        flags = {"unclear": unclear, "unclaimed": unclaimed, "preflight": preflight, "foreign_host": foreign}
+    for unclear, unclaimed, preflight, foreign, granted in product((False, True), repeat=5):
+        flags = {
+            "unclear": unclear,
+            "unclaimed": unclaimed,
+            "preflight": preflight,
+            "foreign_host": foreign,
+            "granted": granted,
+        }
         asking, acting = (
             Visit(rule=PATH_RULES[rule], identity=IDENTITIES[who], method=method, **flags)
             for method in ("GET", "POST")

@@ -6,6 +6,7 @@ import click
 
 from mfa_gate.cli.audit import audit
 from mfa_gate.cli.backup import backup, restore
+from mfa_gate.cli.break_glass import break_glass
 from mfa_gate.cli.check import check
 from mfa_gate.cli.demo import demo
 from mfa_gate.cli.explain import explain
@@ -40,5 +41,18 @@ def main(ctx: click.Context, settings: Path) -> None:
     ctx.obj.settings_path = settings
 
 
-for command in (admin_code, audit, backup, check, demo, explain, init, keys, policy, restore, users):
+for command in (
+    admin_code,
+    audit,
+    backup,
+    break_glass,
+    check,
+    demo,
+    explain,
+    init,
+    keys,
+    policy,
+    restore,
+    users,
+):
     main.add_command(command)

@@ -191,7 +191,7 @@ def retire(invocation: Invocation, key_id: str, reason: str, *, as_json: bool) -
         ring = KeyRing.find(gate.settings.keys.file, os.environ)
         retired(ring, key_id)
         purpose, key = found(ring, key_id)
-        why = why_kept(gate.store, purpose, key, gate.now, progress)
+        why = why_kept(gate.store, purpose, key, gate.now, progress) or _why_granted(gate, key_id)
         if why is not None:
             raise click.ClickException(f"{purpose} key {key_id} is still needed: {why}.")
         gate.store.record((retired_event(shell(os_user()), purpose, key_id, given, gate.now),), gate.now)
@@ -202,6 +202,17 @@ def retire(invocation: Invocation, key_id: str, reason: str, *, as_json: bool) -
         click.echo(
             f"{purpose} key {key_id} is gone. Backups from before still need it: keep your copy with them."
         )
+
+
+def _why_granted(gate: Opened, key_id: str) -> str | None:
+    from mfa_gate.wiring import grant_file
+
+    file = grant_file(gate.settings)
+    for signed in () if file is None else file.read():
+        grant = signed.read()
+        if signed.key == key_id and grant is not None and gate.now < grant.until:
+            return f"a break-glass grant that it signed is good until {moment(grant.until)} UTC. Wait, or revoke it"
+    return None
 
 
 def _exchange(

@@ -21,6 +21,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     `unclear`: a credential came twice, or two sources name different people. `unclaimed`: a credential came that the
     source which named the person does not understand. `preflight`: a CORS question, which never bears credentials.
     `foreign_host`: it was addressed to a host that is not ours. `cross_site`: a browser says that another site asked.
+    `granted`: a break-glass grant is good for the person whom it names.
     """
 
     rule: PathRule
@@ -31,6 +32,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     preflight: bool = False
     foreign_host: bool = False
     cross_site: bool = False
+    granted: bool = False
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +58,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Allow(msgspec.Struct, frozen=True, kw_only=True):
-    """Goes to the portal as it came. `outcome` is None where nobody can be named."""
+    """Goes to the portal as it came. `outcome` is None where nobody can be named.
+
+    `by_grant`: only because of a break-glass grant; the caller records it, or does not let it pass.
+    """
 
     outcome: Outcome | None
+    by_grant: bool = False
 
 
 class AllowStranger(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +141,7 @@ def decide(visit: Visit, known: Known | None, now: int) -> Decision:
 
 def _gated(visit: Visit, known: Known | None, now: int) -> Decision:
     if known is None:
-        return Unavailable()
+        return _blindly(visit)
     account, policy = known.account, known.policy
     asked = policy.require_two_step or known.others_two_step or (account is not None and account.has_factor)
     if asked and visit.foreign_host:
@@ -152,7 +158,17 @@ def _gated(visit: Visit, known: Known | None, now: int) -> Decision:
         return Deny(reason=SPELLING) if asked else Allow(outcome=None)
     if asked and visit.unclaimed:
         return Malformed(reason=UNCLAIMED)
-    return _person(visit, visit.identity, account, known, now)
+    verdict = _person(visit, visit.identity, account, known, now)
+    if visit.granted and not isinstance(verdict, Allow | Deny):
+        return Allow(outcome=Outcome(subject=account.subject), by_grant=True)
+    return verdict
+
+
+def _blindly(visit: Visit) -> Decision:
+    """Without the store only a grant lets somebody pass, and only where there is no doubt who they are."""
+    if visit.granted and visit.identity and not (visit.unclear or visit.unclaimed or visit.foreign_host):
+        return Allow(outcome=Outcome(subject=visit.identity.subject), by_grant=True)
+    return Unavailable()
 
 
 def _nobody(visit: Visit) -> Decision:
@@ -201,7 +217,7 @@ def stands_until(visit: Visit, known: Known, decision: Decision, now: int) -> in
 
     For the doors' quick way, which is only for those who may pass; whatever else was decided does not last.
     """
-    if not isinstance(decision, Allow) or decision.outcome is None:
+    if not isinstance(decision, Allow) or decision.outcome is None or decision.by_grant:
         return now
     session, rule = known.session, visit.rule
     if not decision.outcome.verified_at or session is None:

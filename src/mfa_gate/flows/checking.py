@@ -34,9 +34,10 @@ from mfa_gate.core.policy import PathRule, Policy, match_rule
 from mfa_gate.core.transitions import event, same_spelling, seen
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.facts import CachedFacts, FactsCache
+from mfa_gate.flows.granting import Granted
 from mfa_gate.flows.noting import Notes
 from mfa_gate.flows.traffic import Unattributed
-from mfa_gate.ports import Attribution, Change, FactsReader, Sessions
+from mfa_gate.ports import Attribution, Change, FactsReader, Grants, Sessions
 from mfa_gate.signing import SessionCookie
 
 log = logging.getLogger("mfa_gate")
@@ -89,6 +90,7 @@ class Checker:
         cache: FactsCache,
         traffic: Unattributed,
         clock: Callable[[], float],
+        grants: Grants | None = None,
     ) -> None:
         self._bearings = bearings
         self._attribute = attribute
@@ -99,6 +101,7 @@ class Checker:
         self._notes = Notes(sessions, committer, traffic)
         self._cache = cache
         self._clock = clock
+        self._granted = Granted(grants)
 
     def check(self, request: GateRequest, *, look: Literal["store", "fresh"] = "store") -> Verdict:
         """The verdict on one request; `fresh` reads the store even if the facts are known. May block."""
@@ -125,9 +128,9 @@ class Checker:
             attribution = self._attribute(request, now)
             cookie, twice = self._cookie(request, now)
             bears_session = cookie is not None
-            visit = self._visit(request, visit, attribution, twice=twice)
+            visit = self._visit(request, visit, attribution, now, twice=twice)
             known, cached = self._know(request, visit, attribution, cookie, now, look=look)
-            decision = decide(visit, known, now)
+            decision = self._decide(request, visit, known, now, look=look)
             self._note(decision, visit, known, cached, now, look=look)
         except WouldBlock:
             raise
@@ -140,7 +143,7 @@ class Checker:
             # Security: a session that could not be ended would go on: after signing out, and without a code after
             # signing in anew.
             lost = visit.rule.kind in {"sign_in", "sign_out"} and bears_session
-            decision = Unavailable() if lost else decide(visit, None, now)
+            decision = Unavailable() if lost else self._decide(request, visit, None, now, look=look)
         verdict = Verdict(decision=decision, visit=visit, known=known, cached=cached)
         return self._observed(verdict) if self._bearings.observing else verdict
 
@@ -151,6 +154,7 @@ class Checker:
     def again(self, visit: Visit, facts: CachedFacts | None) -> bool:
         """Whether a visit that passed would still pass now; for answers that take long. May block on the store."""
         now = int(self._clock())
+        visit = replace(visit, granted=self._granted.names(visit.identity, now))
         try:
             if facts is not None:
                 known = self._read(*facts.key, now, look="store").known
@@ -161,7 +165,7 @@ class Checker:
                 known = Known(account=None, session=None, policy=self._policy("store"))
         except Exception:
             log.exception("checking a long answer again failed")
-            return self._bearings.observing
+            return self._bearings.observing or (visit.granted and isinstance(decide(visit, None, now), Allow))
         return self._bearings.observing or isinstance(decide(visit, known, now), Allow)
 
     def rule(self, request: GateRequest) -> PathRule:
@@ -171,6 +175,18 @@ class Checker:
             fold_header(name) in _OVERRIDES for name, _ in request.headers
         )
         return match_rule(self._bearings.rules, request.path, request.method, overridden=overridden)
+
+    def _decide(
+        self, request: GateRequest, visit: Visit, known: Known | None, now: int, *, look: Look
+    ) -> Decision:
+        """The verdict; one that rests on a break-glass grant stands only once its use is written down."""
+        decision = decide(visit, known, now)
+        if not isinstance(decision, Allow) or not decision.by_grant:
+            return decision
+        honored = self._granted.honored(request, visit.identity, now, may_block=look != "cache")
+        if honored is None:
+            raise WouldBlock
+        return decision if honored else decide(replace(visit, granted=False), known, now)
 
     def _observed(self, verdict: Verdict) -> Verdict:
         passing = observed(verdict.decision)
@@ -192,7 +208,9 @@ class Checker:
         cookie = self._read_cookie(values[0], now)
         return (cookie if cookie is not None and cookie.store == self._bearings.store_id else None), False
 
-    def _visit(self, request: GateRequest, visit: Visit, attribution: Attribution, *, twice: bool) -> Visit:
+    def _visit(
+        self, request: GateRequest, visit: Visit, attribution: Attribution, now: int, *, twice: bool
+    ) -> Visit:
         return replace(
             visit,
             identity=attribution.identity,
@@ -205,6 +223,7 @@ class Checker:
             ),
             foreign_host=foreign_host(request, self._bearings.public_url),
             cross_site=request.header("sec-fetch-site") == "cross-site",
+            granted=self._granted.names(attribution.identity, now),
         )
 
     def _know(

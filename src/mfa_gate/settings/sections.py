@@ -103,6 +103,15 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
 
     file: Path | None = None
     """The key file that `mfa-gate init` makes, of mode 0600."""
+    grants: Path | None = None
+    """Where break-glass grants are kept, and beside it what was done with them; without it beside the key file."""
+
+    @property
+    def grants_file(self) -> Path | None:
+        """Where break-glass grants are; None if there is no place for them."""
+        if self.grants is not None or self.file is None:
+            return self.grants
+        return self.file.with_suffix(".grants")
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
