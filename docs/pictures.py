@@ -8,7 +8,7 @@ from tests.browser.people import Person, Phone
 from tests.cli.demos import demo
 
 FOLDER = Path(__file__).parent / "pictures"
-VIEW = {"viewport": {"width": 960, "height": 600}, "device_scale_factor": 2, "reduced_motion": "reduce"}
+VIEW = {"viewport": {"width": 1024, "height": 560}, "device_scale_factor": 2, "reduced_motion": "reduce"}
 PEOPLE = ("help", "alice", "bob", "carol")
 
 

@@ -18,6 +18,7 @@ from mfa_gate.web.notices import tell, told
 from mfa_gate.web.proving import freshly_verified, paused, retry_after
 from mfa_gate.web.views import Confirm
 
+FIRST_VERSION = 1
 PAGE = "admin/settings/policies"
 Saved = Literal["turned_on", "turned_off", "unchanged"]
 
@@ -104,7 +105,8 @@ def _view(caller: Caller) -> AdminPolicies:
         ),
         enrolled=overview.covered,
         saved=told(caller, get_args(Saved)),
-        changed_at=policy.changed_at or None,
+        # What the store was made with, nobody has changed.
+        changed_at=policy.changed_at if policy.version > FIRST_VERSION else None,
         changed_by=None if policy.changed_by in {"", SYSTEM.subject} else policy.changed_by,
     )
 
