@@ -112,7 +112,7 @@ def test_by_another_sign_in_of_the_same_person_where_it_has_a_name(build: Build,
 
 
 def test_a_session_that_cannot_be_ended_now_is_no_pass(rig: Rig) -> None:
-    """Somebody signs in anew while the store is away: let through, they would have the old session in the new sign-in."""
+    """Somebody signs in anew while the store is away: let through, they would have the old session then."""
     alice = rig.client("alice", verified=True)
     (rig.town.place / "gate.db").rename(rig.town.place / "away")
     assert alice.ask("POST", "/login").status == 503
