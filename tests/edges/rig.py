@@ -53,13 +53,8 @@ class Rig:
     def close(self) -> None:
         """Release what is open."""
         self._runner.close()
+        self.gate.parts.close()
         self.town.close()
-        current = self.gate.parts.current
-        if current is not None:
-            stored = getattr(current.checker, "_facts", None)
-            close = getattr(stored, "close", None)
-            if close is not None:
-                close()
 
     @property
     def source(self) -> str:
