@@ -381,7 +381,7 @@ def test_F06_retired_keys(rig: Rig) -> None:
     assert verdicts == [200, 401]
 
 
-@pytest.mark.parametrize("secret", [b"", b"secret", b"a" * 32, bytes(32), b"ab" * 16, os.urandom(31)])
+@pytest.mark.parametrize("secret", [b"", b"secret", b"a" * 32, bytes(32), b"ab" * 16, bytes(range(31))])
 @pytest.mark.parametrize("purpose", ["cookie", "seal", "pepper", "audit"])
 def test_F06_no_start_with_a_weak_key(
     towns: dict[bool, Town], tmp_path: Path, purpose: str, secret: bytes
