@@ -1,6 +1,7 @@
 """`check` finds what is wrong with settings, keys, store and clock, all of it, and says how it ends."""
 
 import shutil
+import sqlite3
 from typing import Any
 
 import pytest
@@ -129,3 +130,46 @@ def test_a_clock_before_the_last_event_is_an_error(shell: Shell) -> None:
 def test_a_clock_that_was_never_set_is_an_error(shell: Shell) -> None:
     shell.now = 1_000
     assert found(shell, code=1)[0][1] == "clock"
+
+
+class TestUpkeep:
+    def test_keys_that_wait_are_told(self, shell: Shell) -> None:
+        shell("keys", "rotate", "--prepare", "--purpose", "seal", "--reason", "yearly")
+        ((severity, where, text),) = found(shell)
+        assert (severity, where) == ("warning", "keys")
+        assert "(seal)" in text
+
+    def test_who_passes_by_a_grant_is_told_as_long_as_it_is_good(self, shell: Shell) -> None:
+        shell("break-glass", "grant", "--user", "alice", "--minutes", "5", "--reason", "phone lost")
+        ((severity, where, text),) = found(shell)
+        assert (severity, where) == ("warning", "break-glass")
+        assert "alice passes without the second step" in text
+        shell.now += 300
+        assert found(shell) == []
+
+    def test_damaged_grants_are_an_error(self, shell: Shell) -> None:
+        (shell.folder / "mfa-gate.grants").write_text("junk")
+        ((severity, where, _),) = found(shell, code=1)
+        assert (severity, where) == ("error", "break-glass")
+
+    def test_a_trail_that_nobody_signs_is_told(self, shell: Shell) -> None:
+        shell.now += 601
+        shell.visits("alice")
+        assert found(shell) == [("warning", "audit", found(shell)[0][2])]
+        assert "nothing was signed yet" in found(shell)[0][2]
+
+    def test_folders_that_others_can_write_are_told(self, shell: Shell) -> None:
+        (shell.folder / "anchor").chmod(0o777)
+        shell.folder.chmod(0o770)
+        assert [where for _, where, _ in found(shell)] == ["[keys] file", "[anchor] path"]
+        (shell.folder / "anchor").chmod(0o1777)
+        shell.folder.chmod(0o700)
+        assert found(shell) == []
+
+    def test_a_checkpoint_that_cannot_be_read_is_an_error(self, shell: Shell) -> None:
+        with sqlite3.connect(shell.folder / "store" / "mfa-gate.db") as db:
+            db.execute("INSERT INTO checkpoint VALUES (1, x'00', 'k', x'00')")
+        db.close()
+        ((severity, where, text),) = found(shell, code=1)
+        assert (severity, where) == ("error", "store")
+        assert "audit verify" in text

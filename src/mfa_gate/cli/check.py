@@ -8,6 +8,7 @@ import click
 
 from mfa_gate.cli.invocation import Invocation, json_option, pass_invocation, settings_option
 from mfa_gate.cli.output import moment, plural, say_json, say_table
+from mfa_gate.cli.upkeep import anchor_problems, grant_problems, key_problems
 from mfa_gate.core.errors import KeysError, SettingsError, StoreUnavailable
 from mfa_gate.keys import KeyRing
 from mfa_gate.settings import Problem, Settings, problems
@@ -73,6 +74,8 @@ def _all(invocation: Invocation, edge: Edge | None) -> Iterator[Problem]:
     except KeysError as error:
         yield _error("keys", str(error))
         return
+    yield from key_problems(settings, keys)
+    yield from grant_problems(settings, keys, invocation.now)
     yield from _store_problems(invocation, settings, keys)
 
 
@@ -88,21 +91,20 @@ def _store_problems(invocation: Invocation, settings: Settings, keys: KeyRing) -
             policy = store.policy()
             newest = store.events(account_id=None, kind=None, before=None, limit=1)
             concerns = store.health(invocation.sources.clock())
+            last = max([policy.changed_at, *(recorded.event.at for recorded in newest)])
+            upkeep = tuple(anchor_problems(settings, store, last))
         finally:
             store.close()
     except StoreUnavailable as error:
         yield _error("store", str(error))
         return
-    last = max([policy.changed_at, *(recorded.event.at for recorded in newest)])
     if last > invocation.now + CLOCK_SKEW_SECONDS:
         yield _error(
             "clock",
             f"it says {moment(invocation.now)} UTC, but something was recorded at {moment(last)}. Set it: "
             "codes of authenticator apps depend on it, and sessions end early.",
         )
-    anchor = settings.anchor.path
-    if anchor is not None and not anchor.exists():
-        yield _warning("[anchor] path", "nothing has been written there yet: rollback is not detected.")
+    yield from upkeep
     yield from (Problem(severity=each.severity, setting=each.about, text=each.text) for each in concerns)
     if policy.require_two_step and settings.mode == "observe":
         yield _warning("mode", "the policy requires two-step, and nobody is held to it.")

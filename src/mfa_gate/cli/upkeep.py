@@ -1,0 +1,103 @@
+"""What `check` finds about keys, grants, checkpoints and anchor; it changes nothing."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from mfa_gate.cli.output import moment
+from mfa_gate.core.errors import KeysError, RecordCorrupt
+from mfa_gate.keys import KeyRing
+from mfa_gate.keys.ring import PURPOSES
+from mfa_gate.settings import Problem, Settings
+from mfa_gate.stores.documents import read_event
+
+if TYPE_CHECKING:
+    from mfa_gate.ports import Store
+
+UNSIGNED_SECONDS: Final = 600
+"""Ten times as long as an event may wait for its checkpoint."""
+
+
+def key_problems(settings: Settings, ring: KeyRing) -> Iterator[Problem]:
+    """What somebody should know of the key file."""
+    waiting = ", ".join(purpose for purpose in PURPOSES if ring.reading(purpose)[-1].standby)
+    if waiting:
+        text = f"new keys are prepared and do not write yet ({waiting}). Run `mfa-gate keys rotate --finish`."
+        yield _warning("keys", text)
+    if settings.keys.file is not None and not os.environ.get("MFA_GATE_KEYS"):
+        yield from _folder_problems("[keys] file", settings.keys.file)
+
+
+def grant_problems(settings: Settings, ring: KeyRing, now: int) -> Iterator[Problem]:
+    """Who passes without the second step now."""
+    from mfa_gate.keyed import Keyed
+    from mfa_gate.wiring import grant_file
+
+    file = grant_file(settings)
+    if file is None:
+        return
+    keyed = Keyed.of(ring, lambda _: b"")
+    try:
+        grants = [grant for one in file.read() if keyed.is_our_grant(one) and (grant := one.read())]
+    except KeysError as error:
+        yield Problem(severity="error", setting="break-glass", text=str(error))
+        return
+    for grant in grants:
+        if now < grant.until:
+            yield _warning(
+                "break-glass",
+                f"{grant.subject} passes without the second step until {moment(grant.until)} UTC "
+                f"({grant.by}: {grant.reason}).",
+            )
+
+
+def anchor_problems(settings: Settings, store: "Store", newest_at: int) -> Iterator[Problem]:
+    """Whether what proves the store's age is kept, and kept up. `newest_at` is the time of the last event."""
+    path = settings.anchor.path
+    if path is not None:
+        if not path.exists():
+            yield _warning("[anchor] path", "nothing has been written there yet: rollback is not detected.")
+        elif not os.access(path.parent, os.W_OK):
+            yield _warning(
+                "[anchor] path",
+                f'"{path}" cannot be replaced by this user: rollback is not detected. Let the gate\'s user write '
+                "its folder.",
+            )
+        yield from _folder_problems("[anchor] path", path)
+    signed = store.stream.reached().checkpoint
+    try:
+        signed_at = 0 if signed is None else signed.read().at
+    except RecordCorrupt as error:
+        yield Problem(severity="error", setting="store", text=f"{error} Run `mfa-gate audit verify`.")
+        return
+    if (signed_at or _first_at(store)) + UNSIGNED_SECONDS < newest_at:
+        since = f"since {moment(signed_at)} UTC" if signed_at else "yet"
+        yield _warning(
+            "audit",
+            f"nothing was signed {since}, though events were recorded until {moment(newest_at)} UTC. Look whether a "
+            "gate runs, and at its log.",
+        )
+
+
+def _first_at(store: "Store") -> int:
+    first = store.stream.entries(store.stream.shards[0], None, 1)
+    return min((read_event(entry.record).at for entry in first), default=0)
+
+
+def _folder_problems(setting: str, file: Path) -> Iterator[Problem]:
+    try:
+        mode = file.parent.stat().st_mode
+    except OSError:
+        return
+    if mode & 0o022 and not mode & stat.S_ISVTX:
+        yield _warning(
+            setting,
+            f'others can write its folder "{file.parent}", and so put another file in its place. '
+            f"Run `chmod go-w {file.parent}`.",
+        )
+
+
+def _warning(setting: str, text: str) -> Problem:
+    return Problem(severity="warning", setting=setting, text=text)
