@@ -31,6 +31,7 @@ from mfa_gate.settings import Settings
 
 if TYPE_CHECKING:
     from mfa_gate.anchors import AnchorFile
+    from mfa_gate.anchors.sending import Sender
     from mfa_gate.break_glass import GrantFile, GrantLog, LiveGrants
     from mfa_gate.flows.anchoring import AnchorKeeper
     from mfa_gate.flows.checkpoints import Checkpointer
@@ -92,7 +93,18 @@ def anchor_file(settings: Settings) -> "AnchorFile | None":
     """Where the anchor is kept."""
     from mfa_gate.anchors import AnchorFile
 
-    return None if settings.anchor.path is None else AnchorFile(settings.anchor.path)
+    anchor = settings.anchor
+    return None if anchor.path is None else AnchorFile(anchor.path, _listeners(anchor.syslog, anchor.webhook))
+
+
+@cache
+def _listeners(syslog: str, webhook: str) -> "tuple[Sender, ...]":
+    """Who hears of each new anchor; one of each for a process."""
+    if not syslog and not webhook:
+        return ()
+    from mfa_gate.anchors.sending import to_syslog, to_webhook
+
+    return (*([to_syslog(syslog)] if syslog else []), *([to_webhook(webhook)] if webhook else []))
 
 
 def live_grants(settings: Settings, keys: "Keys", sources: Sources) -> "LiveGrants | None":

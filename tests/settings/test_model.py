@@ -256,10 +256,46 @@ class TestStore:
         assert "hunter2" not in repr(store)
 
 
-def test_what_is_not_built_is_not_silently_taken() -> None:
-    for key in ("syslog", "webhook"):
-        with pytest.raises(SettingsError, match="not available in this version"):
+class TestAnchor:
+    @pytest.mark.parametrize(
+        "syslog",
+        ["udp://log.example.org", "tcp://10.0.0.5:601", "tls://log.example.org:6514", "udp://[::1]:514"],
+    )
+    def test_a_syslog_server_may_listen(self, syslog: str) -> None:
+        assert Anchor(path=Path("/a/b"), syslog=syslog).syslog == syslog
+
+    @pytest.mark.parametrize("webhook", ["https://hooks.example.org/x?y=1", "http://localhost:8080/"])
+    def test_a_webhook_may(self, webhook: str) -> None:
+        assert Anchor(path=Path("/a/b"), webhook=webhook).webhook == webhook
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("syslog", "log.example.org"),
+            ("syslog", "http://log.example.org"),
+            ("syslog", "udp://"),
+            ("syslog", "udp://log.example.org:0"),
+            ("syslog", "udp://log.example.org:99999"),
+            ("syslog", "udp://user@log.example.org"),
+            ("syslog", "tls://log.example.org/path"),
+            ("webhook", "hooks.example.org"),
+            ("webhook", "http://hooks.example.org/"),
+            ("webhook", "ftp://hooks.example.org/"),
+            ("webhook", "https://user:pw@hooks.example.org/"),
+            ("webhook", "https://hooks.example.org/a b"),
+        ],
+    )
+    def test_others_may_not(self, key: str, value: str) -> None:
+        with pytest.raises(SettingsError, match=rf"^\[anchor\] {key} = "):
+            replace(Anchor(path=Path("/a/b")), **{key: value})
+
+    @pytest.mark.parametrize("key", ["syslog", "webhook"])
+    def test_who_only_listens_proves_nothing_alone(self, key: str) -> None:
+        with pytest.raises(SettingsError, match="needs path beside it"):
             replace(Anchor(), **{key: "tls://log.example.org"})
+
+
+def test_what_is_not_built_is_not_silently_taken() -> None:
     with pytest.raises(SettingsError, match="not available in this version") as caught:
         Mail(smtp="smtps://user:hunter2@mail.example.org")
     assert "hunter2" not in str(caught.value)

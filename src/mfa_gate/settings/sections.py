@@ -14,7 +14,18 @@ from mfa_gate.settings.store_urls import (
     redis_address,
     without_password,
 )
-from mfa_gate.settings.values import is_our_cookie, is_plain, is_token, origin, path_of_ours, refuse, require
+from mfa_gate.settings.values import (
+    host_of,
+    is_host,
+    is_loopback,
+    is_our_cookie,
+    is_plain,
+    is_token,
+    origin,
+    path_of_ours,
+    refuse,
+    require,
+)
 
 CARRIERS: Final = ("cookie", "header", "query")
 _ABSOLUTE: Final = re.compile(r"sqlite:(?:/|///|////)([^/?#][^?#]*)")
@@ -120,14 +131,17 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     path: Path | None = None
     """A file that is not kept with the store."""
     syslog: str = ""
-    """Not available in this version."""
+    """A syslog server that hears of each new anchor, too: `udp://host:514`, `tcp://host:601` or `tls://host:6514`."""
     webhook: str = ""
-    """Not available in this version."""
+    """An address to which each new anchor is posted as JSON, too: `https://…`."""
 
     def __post_init__(self) -> None:
         for key in ("syslog", "webhook"):
             value: str = getattr(self, key)
-            require(not value, f"[anchor] {key}", value, "not available in this version. Use path.")
+            why = "needs path beside it: what is sent is never read back, so that alone it detects nothing."
+            require(not value or self.path is not None, f"[anchor] {key}", value, why)
+        _check_syslog(self.syslog)
+        _check_webhook(self.webhook)
 
 
 class Admin(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +170,23 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 def set_field(struct: msgspec.Struct, name: str, value: object) -> None:
     """Put a value into its one canonical form while the struct is being made."""
     msgspec.structs.force_setattr(struct, name, value)
+
+
+def _check_syslog(url: str) -> None:
+    at, cure = "[anchor] syslog", "write udp://host:514, tcp://host:601 or tls://host:6514."
+    found = re.fullmatch(r"(?:udp|tcp|tls)://(\[[0-9a-fA-F:]+\]|[^/?#@:\[\]]+)(?::([0-9]{1,5}))?", url)
+    require(not url or (found and is_host(found[1].strip("[]").lower())), at, url, cure)
+    require(not found or not found[2] or 0 < int(found[2]) < 65_536, at, url, cure)
+
+
+def _check_webhook(url: str) -> None:
+    at = "[anchor] webhook"
+    found = re.match(r"https?://[^/?#]+", url)
+    require(not url or (found and is_plain(url) and " " not in url), at, url, "write an https:// address.")
+    if found:
+        origin(found.group(), at)
+        safe = url.startswith("https:") or is_loopback(host_of(found.group()))
+        require(safe, at, url, "whoever listens on the way could change it. Write https://.")
 
 
 def _check_rule(rule: PathRule, at: str) -> None:
