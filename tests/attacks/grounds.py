@@ -12,7 +12,8 @@ import msgspec
 import pyotp
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Totp
+from mfa_gate.core.accounts import Totp, account_id
+from mfa_gate.core.events import EventKind
 from mfa_gate.core.throttle import Strikes
 from mfa_gate.flows.administration import Administration
 from mfa_gate.flows.results import MadeSetupCode
@@ -208,6 +209,12 @@ def opens(got: Got) -> bool:
         line.startswith("mfa_gate=") and not line.startswith("mfa_gate=;")
         for line in got.values("set-cookie")
     )
+
+
+def notified(rig: Rig, subject: str, kind: EventKind) -> tuple[str, ...]:
+    """Who is told of the newest event of this kind about somebody."""
+    (newest,) = rig.town.store.events(account_id=account_id(REALM, subject), kind=kind, before=None, limit=1)
+    return newest.event.notify
 
 
 def setup_code(rig: Rig, subject: str) -> str:

@@ -40,6 +40,7 @@ from tests.attacks.grounds import (
     forgive,
     form_ask,
     key_shown,
+    notified,
     opens,
     setup_code,
     wrong,
@@ -68,12 +69,6 @@ OPEN_TO_ALL = re.compile(
     r"/mfa/(static/.*|sign-in|healthz/(live|ready)|api/v1/openapi\.json|logo)|/(static|public)/.*"
 )
 BOSS = {"admin": {"admins": ["root", "boss"], "help_desk": ["help"], "setup_code": True}}
-
-
-def notified(rig: Rig, subject: str, kind: str) -> tuple[str, ...]:
-    """Who is told of the newest event of this kind."""
-    found = rig.town.store.events(account_id=account_id(REALM, subject), kind=None, before=None, limit=500)
-    return next(tuple(recorded.event.notify) for recorded in found if recorded.event.kind == kind)
 
 
 def confirm(client: Client, enrollment: str, code: str) -> Got:
