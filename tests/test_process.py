@@ -15,7 +15,7 @@ from mfa_gate import Gate
 from mfa_gate.core.messages import GateRequest
 from mfa_gate.keyed import Keyed
 from mfa_gate.keys import KeyRing
-from mfa_gate.wiring import checkpointer
+from mfa_gate.opening import checkpointer
 from tests.cli.conftest import bare, shell
 from tests.cli.shell import Shell
 

@@ -15,9 +15,10 @@ from mfa_gate.core.messages import printable
 from mfa_gate.door import Door
 from mfa_gate.flows.watching import Look, Watch
 from mfa_gate.keys import LiveKeys
+from mfa_gate.opening import anchor_keeper, live_grants, open_store
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
-from mfa_gate.wiring import Sources, anchor_keeper, build_door, live_grants, open_store
+from mfa_gate.wiring import Sources, build_door
 
 if TYPE_CHECKING:
     from mfa_gate.break_glass import LiveGrants

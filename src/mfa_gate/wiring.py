@@ -6,7 +6,6 @@ Nothing here decides about a request.
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from mfa_gate.core.addresses import TrustedProxies
 from mfa_gate.core.errors import StoreUnavailable
-from mfa_gate.core.events import Actor
 from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.headers import fold_header
 from mfa_gate.core.messages import GateRequest, GateResponse
@@ -25,22 +23,15 @@ from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.facts import FactsCache
 from mfa_gate.flows.traffic import Unattributed
 from mfa_gate.identity import IdentitySource, attribute, build_sources
-from mfa_gate.keys import KeyRing
+from mfa_gate.opening import keyed_of
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
 
 if TYPE_CHECKING:
-    from mfa_gate.anchors import AnchorFile
-    from mfa_gate.anchors.sending import Sender
-    from mfa_gate.break_glass import GrantFile, GrantLog, LiveGrants
-    from mfa_gate.flows.anchoring import AnchorKeeper
-    from mfa_gate.flows.checkpoints import Checkpointer
-    from mfa_gate.keyed import Keyed
+    from mfa_gate.break_glass import LiveGrants
+    from mfa_gate.opening import Keys
     from mfa_gate.web.rendering import Renderer
     from mfa_gate.web.services import Services
-
-    Keys = KeyRing | Keyed
-    """A ring that stays as it is, or what follows the key file."""
 
 SESSION_COOKIE_SECONDS = 24 * 3600
 """No session lives longer, so no older cookie is worth a look."""
@@ -55,126 +46,6 @@ class Sources:
     random: Callable[[int], bytes] = secrets.token_bytes
 
 
-def open_store(settings: Settings, keys: "Keys", sources: Sources) -> Store:
-    """The store that the settings name, unless it has fallen behind its anchor. Raises `StoreUnavailable`."""
-    store = open_unjudged(settings, keys, sources)
-    try:
-        keeper = anchor_keeper(settings, keys, store, sources)
-        if keeper is not None:
-            keeper.refuse_older()
-    except BaseException:
-        with suppress(StoreUnavailable):
-            store.close()
-        raise
-    return store
-
-
-def open_unjudged(settings: Settings, keys: "Keys", sources: Sources) -> Store:
-    """The same without looking at the anchor: for whoever is about to accept a loss. Never creates one."""
-    keyed = _keyed(keys, sources)
-    if settings.store.redis:
-        from mfa_gate.stores.redis import RedisStore
-
-        return RedisStore.open(settings.store.url, sealer=keyed.sealer, audit_key=keyed.audit_keys)
-    from mfa_gate.stores.sqlite import SqliteStore
-
-    return SqliteStore.open(settings.store.path, sealer=keyed.sealer, audit_key=keyed.audit_keys)
-
-
-def anchor_keeper(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "AnchorKeeper | None":
-    """What compares this store with its anchor; None where the settings name none."""
-    from mfa_gate.flows.anchoring import AnchorKeeper
-
-    file = anchor_file(settings)
-    return None if file is None else AnchorKeeper(store.stream, file, _keyed(keys, sources).is_our_checkpoint)
-
-
-def anchor_file(settings: Settings) -> "AnchorFile | None":
-    """Where the anchor is kept."""
-    from mfa_gate.anchors import AnchorFile
-
-    anchor = settings.anchor
-    return None if anchor.path is None else AnchorFile(anchor.path, _listeners(anchor.syslog, anchor.webhook))
-
-
-@cache
-def _listeners(syslog: str, webhook: str) -> "tuple[Sender, ...]":
-    """Who hears of each new anchor; one of each for a process."""
-    if not syslog and not webhook:
-        return ()
-    from mfa_gate.anchors.sending import to_syslog, to_webhook
-
-    return (*([to_syslog(syslog)] if syslog else []), *([to_webhook(webhook)] if webhook else []))
-
-
-def live_grants(settings: Settings, keys: "Keys", sources: Sources) -> "LiveGrants | None":
-    """Break-glass grants as the doors honor them; None where the settings leave no place for them."""
-    from mfa_gate.break_glass import LiveGrants
-
-    file = grant_file(settings)
-    if file is None:
-        return None
-    is_ours = _keyed(keys, sources).is_our_grant
-    return LiveGrants(file, grant_log(file, settings), is_ours, settings.public_url)
-
-
-def grant_file(settings: Settings) -> "GrantFile | None":
-    """Where grants are kept."""
-    from mfa_gate.break_glass import GrantFile
-
-    path = settings.keys.grants_file
-    return None if path is None else GrantFile(path, settings.keys.file)
-
-
-def grant_log(file: "GrantFile", settings: Settings) -> "GrantLog":
-    """Where is written down what was done with them."""
-    from mfa_gate.break_glass import GrantLog
-
-    return GrantLog(file.path.with_name(f"{file.path.name}.log"), settings.keys.file)
-
-
-def checkpointer(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "Checkpointer":
-    """The job that signs how far the trail has come; call its `tick(now)` every few seconds, in one process."""
-    from mfa_gate.flows.checkpoints import Checkpointer
-
-    keyed = _keyed(keys, sources)
-    keeper = anchor_keeper(settings, keyed, store, sources)
-    return Checkpointer(store, keeper, keyed.sign_checkpoint, keyed.is_our_checkpoint)
-
-
-def create_store(settings: Settings, keys: "Keys", sources: Sources, actor: Actor) -> Store:
-    """Make the store that the settings name, as only `init` may. Raises `StoreUnavailable` if there is one."""
-    keyed = _keyed(keys, sources)
-    sealer, audit_key = keyed.sealer, keyed.audit_keys
-    store_id, now = sources.random(16).hex(), int(sources.clock())
-    if settings.store.redis:
-        from mfa_gate.stores.redis import RedisStore
-
-        return RedisStore.create(
-            settings.store.url, sealer=sealer, audit_key=audit_key, store_id=store_id, now=now, actor=actor
-        )
-    from mfa_gate.stores.sqlite import SqliteStore
-
-    return SqliteStore.create(
-        settings.store.path, sealer=sealer, audit_key=audit_key, store_id=store_id, now=now, actor=actor
-    )
-
-
-def store_exists(settings: Settings) -> bool:
-    """True if there is something where the settings name the store. Raises `StoreUnavailable` if nobody answers."""
-    if settings.store.redis:
-        from mfa_gate.stores.redis import RedisStore
-
-        return RedisStore.exists(settings.store.url)
-    return settings.store.path.exists()
-
-
-def _keyed(keys: "Keys", sources: Sources) -> "Keyed":
-    from mfa_gate.keyed import Keyed
-
-    return Keyed.of(keys, sources.random)
-
-
 def build_door(
     settings: Settings, keys: "Keys", store: Store, sources: Sources, grants: "LiveGrants | None" = None
 ) -> Door:
@@ -182,7 +53,7 @@ def build_door(
     identity_sources = build_sources(settings)
     facts_cache = FactsCache(sources.monotonic)
     committer = Committer(store, facts_cache.drop)
-    keyed = _keyed(keys, sources)
+    keyed = keyed_of(keys, sources)
     places = Places(
         public_url=settings.public_url,
         mount=settings.mount,
@@ -272,7 +143,7 @@ def build_services(
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.web.services import Services, Signers
 
-    keyed = _keyed(keys, sources)
+    keyed = keyed_of(keys, sources)
     return Services(
         checker=checker,
         self_service=SelfService(

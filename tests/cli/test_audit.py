@@ -13,7 +13,7 @@ import pytest
 from mfa_gate.core.accounts import account_id
 from mfa_gate.keyed import Keyed
 from mfa_gate.keys import KeyRing
-from mfa_gate.wiring import checkpointer
+from mfa_gate.opening import checkpointer
 from tests.cli.shell import REALM, Shell
 
 ALICE = account_id(REALM, "alice")

@@ -75,7 +75,7 @@ class _Verifier:
 
     def of_store(self, anchor: Path | None) -> Found:
         """The trail in the store that the settings name; not refused for having fallen behind, but told so."""
-        from mfa_gate.wiring import open_unjudged
+        from mfa_gate.opening import open_unjudged
 
         settings = self._invocation.settings()
         known = _known(anchor or settings.anchor.path)

@@ -74,7 +74,7 @@ def restore(
     """
     from mfa_gate.keyed import Keyed
     from mfa_gate.keys import LiveKeys
-    from mfa_gate.wiring import open_unjudged
+    from mfa_gate.opening import open_unjudged
 
     given = reason_of(reason)
     if path is None and not accept_loss:
@@ -106,7 +106,7 @@ def restore(
 
 def _known(settings: Settings, *, accept_loss: bool) -> "Anchor | None":
     """What the anchor knows. One that cannot be read may be passed over by whoever accepts a loss."""
-    from mfa_gate.wiring import anchor_file
+    from mfa_gate.opening import anchor_file
 
     file = anchor_file(settings)
     try:
@@ -163,7 +163,7 @@ def _begin_afresh(
     from mfa_gate.flows.acting import shell
     from mfa_gate.flows.anchoring import first_anchor
     from mfa_gate.flows.restoring import begin_afresh
-    from mfa_gate.wiring import anchor_file
+    from mfa_gate.opening import anchor_file
 
     begin_afresh(store, known, shell(os_user()), reason, invocation.now)
     file = anchor_file(settings)

@@ -144,7 +144,7 @@ class _Desk:
 
     def __init__(self, invocation: Invocation) -> None:
         from mfa_gate.keyed import Keyed
-        from mfa_gate.wiring import grant_file, grant_log
+        from mfa_gate.opening import grant_file, grant_log
 
         self._invocation = invocation
         self.settings: Settings = invocation.settings()
@@ -178,7 +178,7 @@ class _Desk:
 
     def join(self) -> bool:
         """Into the trail, too; False if the store does not answer now, and the gate will do it later."""
-        from mfa_gate.wiring import open_store
+        from mfa_gate.opening import open_store
 
         with suppress(StoreUnavailable, OSError):
             with closing(open_store(self.settings, self.keyed, self._invocation.sources)) as store:

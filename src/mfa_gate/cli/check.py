@@ -11,9 +11,9 @@ from mfa_gate.cli.output import moment, plural, say_json, say_table
 from mfa_gate.cli.upkeep import anchor_problems, grant_problems, key_problems
 from mfa_gate.core.errors import KeysError, SettingsError, StoreUnavailable
 from mfa_gate.keys import KeyRing
+from mfa_gate.opening import open_store
 from mfa_gate.settings import Problem, Settings, problems
 from mfa_gate.settings.problems import Edge
-from mfa_gate.wiring import open_store
 
 MADE_AFTER: Final = 1_767_225_600
 """1 January 2026: no clock that is right shows an earlier time to this program."""

@@ -15,8 +15,9 @@ import msgspec
 from mfa_gate.cli.founding import found, make_folder, write_new
 from mfa_gate.cli.invocation import os_user
 from mfa_gate.core.errors import SettingsError
+from mfa_gate.opening import store_exists
 from mfa_gate.settings import Settings, default_toml
-from mfa_gate.wiring import Sources, store_exists
+from mfa_gate.wiring import Sources
 
 App = Literal["flask", "starlette"]
 

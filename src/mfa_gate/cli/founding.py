@@ -8,8 +8,9 @@ from mfa_gate.core.errors import SettingsError, StoreUnavailable
 from mfa_gate.core.events import Actor
 from mfa_gate.flows.anchoring import first_anchor
 from mfa_gate.keys import VARIABLE, KeyRing
+from mfa_gate.opening import anchor_file, create_store, store_exists
 from mfa_gate.settings import Settings
-from mfa_gate.wiring import Sources, anchor_file, create_store, store_exists
+from mfa_gate.wiring import Sources
 
 if TYPE_CHECKING:
     from mfa_gate.ports import Store

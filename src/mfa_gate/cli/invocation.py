@@ -13,8 +13,9 @@ import click
 from mfa_gate.core.errors import MfaGateError
 from mfa_gate.door import Door
 from mfa_gate.keys import KeyRing
+from mfa_gate.opening import open_store
 from mfa_gate.settings import Settings
-from mfa_gate.wiring import Sources, build_door, build_services, open_store
+from mfa_gate.wiring import Sources, build_door, build_services
 
 if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration

@@ -205,7 +205,7 @@ def retire(invocation: Invocation, key_id: str, reason: str, *, as_json: bool) -
 
 
 def _why_granted(gate: Opened, key_id: str) -> str | None:
-    from mfa_gate.wiring import grant_file
+    from mfa_gate.opening import grant_file
 
     file = grant_file(gate.settings)
     for signed in () if file is None else file.read():

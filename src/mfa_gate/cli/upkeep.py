@@ -33,7 +33,7 @@ def key_problems(settings: Settings, ring: KeyRing) -> Iterator[Problem]:
 def grant_problems(settings: Settings, ring: KeyRing, now: int) -> Iterator[Problem]:
     """Who passes without the second step now."""
     from mfa_gate.keyed import Keyed
-    from mfa_gate.wiring import grant_file
+    from mfa_gate.opening import grant_file
 
     file = grant_file(settings)
     if file is None:
