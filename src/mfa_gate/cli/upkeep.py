@@ -11,7 +11,6 @@ from mfa_gate.core.errors import KeysError, RecordCorrupt
 from mfa_gate.keys import KeyRing
 from mfa_gate.keys.ring import PURPOSES
 from mfa_gate.settings import Problem, Settings
-from mfa_gate.stores.documents import read_event
 
 if TYPE_CHECKING:
     from mfa_gate.ports import Store
@@ -82,6 +81,8 @@ def anchor_problems(settings: Settings, store: "Store", newest_at: int) -> Itera
 
 
 def _first_at(store: "Store") -> int:
+    from mfa_gate.stores.documents import read_event
+
     first = store.stream.entries(store.stream.shards[0], None, 1)
     return min((read_event(entry.record).at for entry in first), default=0)
 
