@@ -164,8 +164,7 @@ class Checkpointer:
 
     def _compare(self, now: int) -> None:
         """Who changed since the last time, the organization, and some of those who did not change."""
-        self._swept, swept = self._stream.account_ids(self._swept, SWEEP)
-        wanted: dict[str, bytes | None] = {ORG: None, **dict.fromkeys(swept), **self._seen}
+        wanted: dict[str, bytes | None] = {ORG: None, **dict.fromkeys(self._sweep()), **self._seen}
         accounts = list(wanted)
         for begin in range(0, len(accounts), JUDGED_AT_ONCE):
             part = {account: wanted[account] for account in accounts[begin : begin + JUDGED_AT_ONCE]}
@@ -173,6 +172,15 @@ class Checkpointer:
                 self._alarm(misfit.account_id, misfit.text, now)
         self._seen.clear()
         self._compared_at = now
+
+    def _sweep(self) -> list[str]:
+        swept: list[str] = []
+        while len(swept) < SWEEP:
+            self._swept, ids = self._stream.account_ids(self._swept, SWEEP - len(swept))
+            swept += ids
+            if self._swept is None:
+                break
+        return swept
 
     def _alarm(self, account_id: str, text: str, now: int) -> None:
         """Say once what was found. What is in the store's own hands may not come to anybody; the log does."""
