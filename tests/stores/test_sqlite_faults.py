@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,40 @@ def test_j01_a_deleted_file_is_never_written_on_as_if_it_were_there(
     assert not file_of(tmp_path).exists()
     away.rename(file_of(tmp_path))
     assert put(store, alice).version == 2
+
+
+def test_j12_after_its_log_was_deleted_a_process_refuses_and_another_goes_on(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    """It would never hear of what others write to the next log: a session that was ended would go on for ever."""
+    put(store, person("alice"))
+    with closing(sqlite3.connect(file_of(tmp_path))) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert account_of(store, "alice").version == 1
+    for name in ("gate.db-wal", "gate.db-shm"):
+        (tmp_path / name).unlink()
+    other = Writer(tmp_path, "alice")
+    try:
+        other.wait_for(3)
+    finally:
+        other.kill()
+    for _ in range(2):
+        for act in (store.policy, partial(account_of, store, "alice"), partial(put, store, person("bob"))):
+            with pytest.raises(StoreUnavailable, match="start them again"):
+                act()
+        store.close()
+    said = subprocess.run(
+        [sys.executable, "-c", READER, str(tmp_path)], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert int(said.stdout) >= 3
+
+
+READER = """
+import sys, pathlib
+from tests.stores.contract import person
+from tests.stores.files import reopen
+print(reopen(pathlib.Path(sys.argv[1])).account(person("alice").id).version)
+"""
 
 
 def test_a_file_put_in_the_place_of_another_is_read_from_then_on(store: SqliteStore, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ commit meets another connection's checkpoint (fixed in 3.51.3, March 2026). The 
 than SQLite's own waiting does. Local disks only: neither SQLite nor flock keeps its word on a network file system.
 """
 
-import ctypes
 import fcntl
 import os
 import sqlite3
@@ -19,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.stores.sqlite_handles import ABANDONED, Handle, file_of, file_of_log, keep_for_ever, let_go
 
 WAIT_SECONDS = 0.5
 _POLL_SECONDS = 0.0005
@@ -46,14 +46,8 @@ class _Process:
         self.turn = threading.Lock()
         self.turns = 0
         self.lock_file = -1
-        self.free: list[_Connection] = []
-        self.spoiled: list[_Connection] = []
-
-
-class _Connection(sqlite3.Connection):
-    """One connection, and which file it was opened on: a path may come to name another file."""
-
-    file: tuple[int, int]
+        self.free: list[Handle] = []
+        self.spoiled: list[Handle] = []
 
 
 class Connections:
@@ -88,7 +82,7 @@ class Connections:
                 if len(process.spoiled) > _SPOILED_KEPT:
                     self.close()
                 raise
-            process.free.append(db)
+            self._give_back(process, db)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -104,7 +98,7 @@ class Connections:
                 except BaseException as error:
                     self._take_back(process, db, error)
                     raise
-                process.free.append(db)
+                self._give_back(process, db)
 
     def close(self) -> None:
         """Close what is not in use. The next call opens anew."""
@@ -143,50 +137,76 @@ class Connections:
         if parent.lock_file >= 0:
             os.close(parent.lock_file)
         for db in parent.free + parent.spoiled:
-            _keep_for_ever(db)
+            keep_for_ever(db)
         self._finalize.detach()
         self._finalize = weakref.finalize(self, _let_go_at_exit, self._path, self._process)
 
-    def _borrow(self, process: _Process) -> _Connection:
+    def _borrow(self, process: _Process) -> Handle:
         # Security: SQLite goes on with a file that was deleted or replaced, and what it acknowledges then is lost.
-        file = _file(self._path)
+        file = file_of(self._path)
         while True:
             try:
                 db = process.free.pop()
             except IndexError:
                 return self._open(file)
-            if db.file == file:
+            if db.file != file:
+                process.spoiled.append(db)
+            elif db.log == file_of_log(self._path):
                 return db
-            process.spoiled.append(db)
+            else:
+                process.free.append(db)
+                raise self._without_log()
 
-    def _open(self, file: tuple[int, int]) -> _Connection:
+    def _give_back(self, process: _Process, db: Handle) -> None:
+        self._note_log(db)
+        process.free.append(db)
+
+    def _note_log(self, db: Handle) -> None:
+        if db.log is None:
+            # It has just made the log, or has met the one that another made since.
+            db.log = file_of_log(self._path)
+
+    def _without_log(self) -> StoreUnavailable:
+        # Security: SQLite goes on with a log that was deleted, and never hears of what others write to the next one:
+        # somebody whose session was ended would pass for ever. It shares what it knows of a log with every later
+        # connection of the process to the same file, so that only a new process is free of it.
+        return StoreUnavailable(
+            f"The log {self._log_path} was deleted or replaced while the store was in use; stop every process of "
+            "the gate, then start them again."
+        )
+
+    def _open(self, file: tuple[int, int]) -> Handle:
+        if file in ABANDONED:
+            raise self._without_log()
         db = sqlite3.connect(
             f"file:{quote(str(self._path))}?mode=rw",  # never creates
             uri=True,
             timeout=WAIT_SECONDS,
             isolation_level=None,
             check_same_thread=False,
-            factory=_Connection,
+            factory=Handle,
         )
         try:
             db.file = file
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA journal_mode = WAL")
             self._check(db)
+            db.log = file_of_log(self._path)  # None where there is none before the first write
         except BaseException:
             db.close()
             raise
         return db
 
-    def _take_back(self, process: _Process, db: _Connection, error: BaseException) -> None:
+    def _take_back(self, process: _Process, db: Handle, error: BaseException) -> None:
         """After an exception: a connection that met an error of SQLite is not used again, so that faults heal."""
         with suppress(sqlite3.Error):
             if db.in_transaction:
                 db.execute("ROLLBACK")
         if db.in_transaction or isinstance(error, sqlite3.Error):
+            self._note_log(db)
             process.spoiled.append(db)
         else:
-            process.free.append(db)
+            self._give_back(process, db)
 
     @contextmanager
     def _turn(self, process: _Process) -> Iterator[None]:
@@ -198,7 +218,7 @@ class Connections:
                 yield
             finally:
                 while process.spoiled:
-                    _let_go(self._path, process.spoiled.pop())
+                    let_go(self._path, process.spoiled.pop())
                 lock_file, process.lock_file = process.lock_file, -1
                 fcntl.flock(lock_file, fcntl.LOCK_UN)
                 os.close(lock_file)
@@ -264,28 +284,7 @@ class _Forked:
             connections.leave_parent()
 
 
-def _file(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_dev, status.st_ino
-
-
 def _let_go_at_exit(path: Path, process: _Process) -> None:
     if process.pid == os.getpid():
         for db in process.free + process.spoiled:
-            _let_go(path, db)
-
-
-def _let_go(path: Path, db: _Connection) -> None:
-    # Security: the last connection to a file deletes the log beside it by its name. If the file was replaced, that
-    # is the new file's log, with commits in it.
-    with suppress(OSError):
-        if db.file == _file(path):
-            with suppress(sqlite3.Error):
-                db.close()
-            return
-    _keep_for_ever(db)
-
-
-def _keep_for_ever(db: _Connection) -> None:
-    """Let not even the end of the interpreter close this connection."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(db))
+            let_go(path, db)
