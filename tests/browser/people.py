@@ -175,7 +175,12 @@ class Person:
         self.gives(self.code())
         self.keeps_codes()
         self.press("I have saved these codes")
+        self.is_set_up()
+
+    def is_set_up(self) -> None:
+        """The wizard is done. It would lead on by itself, unless the reader does anything."""
         self.reads("You're set up")
+        self.page.keyboard.press("Shift")
 
     def keeps_codes(self) -> None:
         """Write the recovery codes down."""

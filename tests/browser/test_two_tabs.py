@@ -38,7 +38,7 @@ def begins(person: Person) -> None:
 
 def is_set_up(person: Person) -> None:
     """Two-step is done, and the way leads on to the page first asked for."""
-    person.reads("You're set up")
+    person.is_set_up()
     person.follow("Continue to /files/report.txt")
     person.sees_files()
     person.opens("/mfa/account")
