@@ -125,6 +125,9 @@ file = {keys}
 
 [anchor]
 path = {anchor}
+# Each new anchor is sent there, too; whoever rolls back this machine does not reach it.
+# syslog = "tls://log.example.org:6514"
+# webhook = "https://hooks.example.org/mfa-gate"
 
 [admin]
 # Account names, or "group:NAME@portal" for a group that the source above reports.
