@@ -31,11 +31,17 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def watches() -> int:
+    """How many gates of this process are looked after; other tests may have left theirs."""
+    return [thread.name for thread in threading.enumerate()].count("mfa-gate-watch")
+
+
 class Running:
     """One process of a gate."""
 
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
+        self.watched_before = watches()
         self.gate = Gate.from_toml(shell.settings)
 
     def answers(self) -> bool:
@@ -46,7 +52,7 @@ class Running:
 
     def end(self) -> None:
         self.gate.parts.close()
-        assert "mfa-gate-watch" not in [thread.name for thread in threading.enumerate()]
+        assert watches() == self.watched_before
 
 
 @pytest.fixture

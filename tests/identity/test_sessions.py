@@ -25,6 +25,15 @@ SECRET = "7f1c9e0b64a84b0f9a0c"
 FLASK = FlaskSession(secret=Secret(SECRET), field="user")
 STARLETTE = StarletteSession(secret=Secret(SECRET), field="user")
 NOW = int(time.time())
+
+
+@pytest.fixture(autouse=True)
+def the_test_begins_now() -> None:
+    """Cookies are signed by the frameworks' own clock, and a long run must not grow away from it."""
+    global NOW  # noqa: PLW0603 -- a time in all tests of this file
+    NOW = int(time.time())
+
+
 DAY = 24 * 3600
 
 FRAMEWORKS = ["flask", "starlette"]

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,7 +19,9 @@ from mfa_gate.flows.verifying import Trail, Verified, live, verify
 from mfa_gate.keyed import Keyed
 from mfa_gate.keys import KeyRing, PublicKey
 from mfa_gate.keys.signatures import is_signed, public_lines
-from mfa_gate.stores.audit_keys import AuditKeys
+
+if TYPE_CHECKING:
+    from mfa_gate.stores.audit_keys import AuditKeys
 
 Progress = Callable[[int], None]
 
@@ -124,7 +127,7 @@ def _found(
     )
 
 
-def _broken_chain(trail: Trail, keys: AuditKeys) -> str | None:
+def _broken_chain(trail: Trail, keys: "AuditKeys") -> str | None:
     """The first event that does not follow the one before it in its chain.
 
     An export has no heads: that a chain ends too early, only the checkpoints tell.
