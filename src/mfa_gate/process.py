@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from mfa_gate.core.errors import RolledBack, StoreUnavailable
 from mfa_gate.core.messages import printable
 from mfa_gate.door import Door
+from mfa_gate.flows.feed import Follower
 from mfa_gate.flows.watching import Look, Watch
 from mfa_gate.keys import LiveKeys
 from mfa_gate.opening import anchor_keeper, live_grants, open_store
@@ -59,6 +60,7 @@ class PerProcess:
         self._store: Store | None = None
         self._keeper: AnchorKeeper | None = None
         self._watch: Watch | None = None
+        self._follower: Follower | None = None
         self._grants: LiveGrants | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._begin_anew)
@@ -77,16 +79,18 @@ class PerProcess:
     def close(self) -> None:
         """End the thread that looks on, and release the store; whoever asks for the door again has all anew."""
         with self._lock:
-            watch, store = self._watch, self._store
+            watch, follower, store = self._watch, self._follower, self._store
             self._begin_anew()
         if watch is not None:
             watch.stop()
+        if follower is not None:
+            follower.stop()
         if store is not None:
             _let_go(store)
 
     def _begin_anew(self) -> None:
         self.current = self._provisional = None
-        self._store = self._keeper = self._watch = None
+        self._store = self._keeper = self._watch = self._follower = None
         self._lock = threading.Lock()
 
     def _begin_watch(self) -> None:
@@ -106,6 +110,8 @@ class PerProcess:
         self._store, self._keeper = store, anchor_keeper(self.settings, keyed, store, self.sources)
         self.current = build_door(self.settings, keyed, store, self.sources, self._grants)
         self._provisional = None
+        self._follower = Follower(store.feed, self.current.cache, self.sources.monotonic)
+        self._follower.start()
         return self.current
 
     def _without_store(self, error: StoreUnavailable) -> Door:
@@ -144,9 +150,12 @@ class PerProcess:
             with self._lock:
                 if self._store is not store:
                     return
-                self._store = self._keeper = None
+                follower = self._follower
+                self._store = self._keeper = self._follower = None
                 self._without_store(error)
                 self.current = None
+            if follower is not None:
+                follower.stop()
             _let_go(store)
         except StoreUnavailable as error:
             log.warning("anchor: %s", printable(str(error), 1_000))

@@ -29,6 +29,7 @@ class Follower:
         self._connect = connect
         self._cache = cache
         self._monotonic = monotonic
+        self._told = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mfa-gate-feed", daemon=True)
 
@@ -43,27 +44,35 @@ class Follower:
         self._cache.alive_until = 0.0
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while self._goes_on():
             try:
                 self._follow(self._connect())
             except StoreUnavailable as error:
-                log.warning("change feed lost: %s", printable(str(error)))
+                if not self._told:
+                    log.warning(
+                        "change feed lost, facts are used for one second: %s", printable(str(error), 1_000)
+                    )
+                self._told = True
             except Exception:
                 log.exception("the change feed failed")
             self._cache.alive_until = 0.0
             self._stopped.wait(RETRY_SECONDS)
 
+    def _goes_on(self) -> bool:
+        # Once the main thread has ended, files are being closed.
+        return not self._stopped.is_set() and threading.main_thread().is_alive()
+
     def _follow(self, feed: Feed) -> None:
         """Until the feed is lost. Security: what was read before it was there may have changed unheard."""
         heard = False
-        while not self._stopped.is_set():
+        while self._goes_on():
             asked_at = self._monotonic()
             names = feed.poll(POLL_SECONDS)
             if names is None:
                 continue
             if not heard or "*" in names:
                 self._cache.drop_all()
-                heard = True
+                heard, self._told = True, False
             for name in names:
                 self._cache.drop(name)
             # Only after everything named is forgotten.
