@@ -1,8 +1,10 @@
 """Runs a portal on sockets that listen already, until a signal ends it; it must not know which portal it is."""
 
+import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
@@ -19,14 +21,21 @@ def end_on_signals() -> None:
     """From now on SIGTERM and Ctrl+C end the program as they should: with code 0, and without a word.
 
     Both servers put their own handlers in place. gunicorn ends by itself; uvicorn, once everything is finished, raises
-    the signal anew for whoever had it before.
+    the signal anew for whoever had it before. Nothing is left to be done then, and the store needs no farewell.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, _end)
+
+
+def _end(*_: object) -> None:
+    # Not `sys.exit`: raised while the interpreter runs a finalizer, SystemExit is printed and forgotten.
+    with suppress(RuntimeError):  # the signal may have come in the middle of a print
+        sys.stdout.flush()
+    os._exit(0)
 
 
 def serve_asgi(app: "AsgiApp", sockets: tuple[socket.socket, ...]) -> None:
-    """Serve an ASGI application by uvicorn, in this process. Ends by `SystemExit(0)`."""
+    """Serve an ASGI application by uvicorn, in this process. Ends the process with code 0."""
     import uvicorn
 
     config = uvicorn.Config(
