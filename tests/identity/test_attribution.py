@@ -1,5 +1,6 @@
 """One request, one principal, whatever else comes along."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 from mfa_gate.core.messages import GateRequest
 from mfa_gate.identity import Attribution, attribute, build_sources
 from mfa_gate.settings import FlaskSession, HeaderUser, RemoteUser, Secret, Settings, StarletteSession, Store
-from tests.identity.test_sessions import NOW, SECRET, cookie
+from tests.identity.test_sessions import SECRET, cookie
 
 ALICE, BOB = (f"session={cookie('flask', {'user': user})}" for user in ("alice", "bob"))
 CARRIERS = ("cookie:remember_token", "header:x-api-key", "query:token")
@@ -26,7 +27,9 @@ def sent(*headers: tuple[str, str], query: str = "", remote_user: str | None = N
 
 
 def found(*headers: tuple[str, str], query: str = "", remote_user: str | None = None) -> Attribution:
-    return attribute(SOURCES, sent(*headers, query=query, remote_user=remote_user), CARRIERS, NOW)
+    return attribute(
+        SOURCES, sent(*headers, query=query, remote_user=remote_user), CARRIERS, int(time.time())
+    )
 
 
 def subject(attribution: Attribution) -> str | None:
@@ -72,7 +75,9 @@ def test_two_sources_that_differ_name_nobody(
 
 def test_one_name_in_two_realms_is_two_people() -> None:
     sources = build_sources(replace(BASE, identity=(BASE.identity[0], HeaderUser(realm="sso"))))
-    attribution = attribute(sources, sent(("cookie", ALICE), ("x-remote-user", "alice")), (), NOW)
+    attribution = attribute(
+        sources, sent(("cookie", ALICE), ("x-remote-user", "alice")), (), int(time.time())
+    )
     assert attribution.identity is None
     assert attribution.conflicting
 
@@ -156,8 +161,10 @@ class TestUnclaimed:
 
     def test_the_carrier_of_the_naming_source_is_its_own(self) -> None:
         carriers = ("cookie:session", "header:x-remote-user")
-        assert attribute(SOURCES, sent(("cookie", ALICE)), carriers, NOW).unclaimed == ()
-        beside = attribute(SOURCES, sent(("cookie", ALICE)), ("cookie:session",), NOW + 40 * 24 * 3600)
+        assert attribute(SOURCES, sent(("cookie", ALICE)), carriers, int(time.time())).unclaimed == ()
+        beside = attribute(
+            SOURCES, sent(("cookie", ALICE)), ("cookie:session",), int(time.time()) + 40 * 24 * 3600
+        )
         assert beside.unclaimed == ("cookie:session",)
 
     def test_a_genuine_session_that_cannot_be_read_is_unclaimed_beside_another(self) -> None:
@@ -194,4 +201,4 @@ class TestBuilding:
             '[[identity]]\nsource = "flask_session"\nsecret = "file:secret"\nfield = "user"\n'
         )
         sources = build_sources(Settings.from_toml(file))
-        assert subject(attribute(sources, sent(("cookie", BOB)), (), NOW)) == "bob"
+        assert subject(attribute(sources, sent(("cookie", BOB)), (), int(time.time()))) == "bob"
