@@ -213,7 +213,7 @@ def test_writers_on_a_server_that_is_killed_lose_nothing_that_was_acknowledged(
         for writer in writers:
             writer.join()
         server.start_again()
-        well_within(2, store.policy)
+        well_within(10, store.policy)
         for number, version in acknowledged.items():
             account = store.account(person(f"u{number}").id)
             assert account
