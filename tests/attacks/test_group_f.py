@@ -31,7 +31,14 @@ from mfa_gate.settings import Settings
 from mfa_gate.signing import Csrf, Pending, SessionCookie, Signer
 from tests.attacks.crew import Crew
 from tests.attacks.everywhere import STATIC
-from tests.attacks.grounds import csrf, enroll, form_ask, store_written_by_another
+from tests.attacks.grounds import (
+    begin_at_page,
+    csrf,
+    enroll,
+    form_ask,
+    key_shown,
+    store_written_by_another,
+)
 from tests.conftest import Scale
 from tests.edges.asking import NAVIGATION, Ask, Got, Headers, asking
 from tests.edges.fixtures import Build
@@ -650,6 +657,35 @@ def test_F13_a_cookie_without_its_prefix_is_none(build: Build) -> None:
     for name in ("__Host-mfa_gate", "MFA_GATE", "Mfa_gate", "mfa-gate", "$mfa_gate", "mfa_gate_pending"):
         got = plain.get("/files", cookies=[plain.portal_cookie("alice"), f"{name}={value}"])
         assert got.code == "two_step_code_required", name
+
+
+# What Python, and so many a framework, strips from a name, and no browser: as characters, or in UTF-8.
+ODD_SPACES = ("\x0b", "\x1f", "\x85", "\xa0", "\xc2\xa0", "\xe2\x80\x80", "\xe3\x80\x80")
+
+
+@pytest.mark.parametrize("space", ODD_SPACES)
+def test_F13_a_prefix_behind_an_odd_space_is_none(build: Build, space: str) -> None:
+    """A browser lets a sister host set `__Host-x` with a space of Unicode in front: not ours, and it bars nobody."""
+    rig = build(**SECURE)
+    portal, ours = rig.portal_cookie("alice"), rig.gate_cookie("alice")
+    name, _, value = ours.partition("=")
+    for odd in (f"{space}{ours}", f"{name}{space}={value}", f"{space}{name}{space}={value}"):
+        for cookies in ([portal, odd], [odd, portal]):
+            assert rig.get("/files", cookies=cookies, host=HOST).code == "two_step_code_required"
+        assert not rig.seen
+        assert rig.get("/files", cookies=[odd, portal, ours], host=HOST).status == 200
+        assert dict(rig.seen.pop().headers)["cookie"] == portal
+
+
+@pytest.mark.parametrize("space", ODD_SPACES)
+def test_F13_an_enrollment_behind_an_odd_space_is_not_gone_on_with(rig: Rig, space: str) -> None:
+    """Who knows carol's password begins to set up, and has a sister host plant the way on her: she gets another key."""
+    mallory, carol = rig.client("carol"), rig.client("carol")
+    key = begin_at_page(mallory)
+    carol.jar[f"{space}mfa_gate_pending"] = mallory.jar["mfa_gate_pending"]
+    assert key
+    assert key_shown(carol) == ""
+    assert begin_at_page(carol) not in {"", key}
 
 
 def test_F13_a_cookie_of_another_gate_is_none(build: Build) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.requests import cookie_parser
 from werkzeug.sansio.http import parse_cookie
 
-from mfa_gate.core.cookies import cookie_values, join_cookie_headers, without_cookies
+from mfa_gate.core.cookies import cookie_values, join_cookie_headers, own_values, without_cookies
 
 OURS = "__Host-mfa_gate"
 
@@ -54,6 +54,17 @@ def test_a_second_cookie_behind_an_odd_space_is_seen(space: str) -> None:
     header = f"session=bob; {space}session{space}=alice"
     assert cookie_values(header, "session") == ["bob", "alice"]
     assert without_cookies(header + "; y=2", ["session"]) == "y=2"
+
+
+@pytest.mark.parametrize(
+    "space", ["\x0b", "\x1f", "\x85", "\xa0", "\xc2\xa0", "\xe2\x80\x80", "\xe3\x80\x80", '"', "$"]
+)
+def test_ours_behind_an_odd_space_is_not_ours_and_is_taken_out_all_the_same(space: str) -> None:
+    header = f"{space}{OURS}=a; {OURS}{space}=b"
+    assert own_values(header, OURS) == []
+    assert own_values(f"{header}; x=1;\t{OURS} = c ; {OURS}", OURS) == ["c", ""]
+    if space not in {'"', "$"}:
+        assert without_cookies(header + "; y=2", {OURS}) == "y=2"
 
 
 @pytest.mark.parametrize(

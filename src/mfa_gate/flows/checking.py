@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, account_id
-from mfa_gate.core.cookies import cookie_values
+from mfa_gate.core.cookies import own_values
 from mfa_gate.core.decision import (
     Allow,
     Decision,
@@ -201,7 +201,7 @@ class Checker:
         values = [
             value
             for header in request.values("cookie")
-            for value in cookie_values(header, self._bearings.cookie_name)
+            for value in own_values(header, self._bearings.cookie_name)
         ]
         if len(values) != 1:
             return None, len(values) > 1

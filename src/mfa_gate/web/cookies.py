@@ -1,6 +1,6 @@
 """How our cookies are written: for this host only, out of reach of scripts; it must not know what is in them."""
 
-from mfa_gate.core.cookies import cookie_values
+from mfa_gate.core.cookies import own_values
 from mfa_gate.core.messages import GateRequest
 
 
@@ -24,6 +24,6 @@ def clear_cookie(name: str, *, secure: bool) -> tuple[str, str]:
 
 
 def the_cookie(request: GateRequest, name: str) -> str | None:
-    """The value of a cookie that came exactly once."""
-    values = [value for header in request.values("cookie") for value in cookie_values(header, name)]
+    """The value of a cookie of ours that came exactly once."""
+    values = [value for header in request.values("cookie") for value in own_values(header, name)]
     return values[0] if len(values) == 1 else None
