@@ -3,6 +3,8 @@
 Only `init` makes a store. Whatever is slow to import is imported when it is first needed.
 """
 
+import os
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -14,12 +16,16 @@ from mfa_gate.keys import KeyRing
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
 
+HOUR_SECONDS = 3600
+DAY_SECONDS = 24 * HOUR_SECONDS
+
 if TYPE_CHECKING:
     from mfa_gate.anchors import AnchorFile
     from mfa_gate.anchors.sending import Sender
     from mfa_gate.break_glass import GrantFile, GrantLog, LiveGrants
     from mfa_gate.flows.anchoring import AnchorKeeper
     from mfa_gate.flows.checkpoints import Checkpointer
+    from mfa_gate.flows.jobs import Jobs
     from mfa_gate.keyed import Keyed
 
     Keys = KeyRing | Keyed
@@ -125,6 +131,23 @@ def checkpointer(settings: Settings, keys: "Keys", store: Store, sources: Source
     keyed = keyed_of(keys, sources)
     keeper = anchor_keeper(settings, keyed, store, sources)
     return Checkpointer(store, keeper, keyed.sign_checkpoint, keyed.is_our_checkpoint)
+
+
+def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "tuple[Jobs, Jobs]":
+    """The jobs of one process: the quick ones, and those that may take long and want a thread of their own."""
+    from mfa_gate.flows.jobs import Job, Jobs
+
+    signer = checkpointer(settings, keys, store, sources)
+    examiner = checkpointer(settings, keys, store, sources)
+    holder = f"{socket.gethostname()} {os.getpid()} {sources.random(4).hex()}"
+    quick = (
+        Job(name="checkpoints", every_seconds=5, run=signer.tick),
+        Job(name="expiry", every_seconds=600, run=store.expire),
+    )
+    slow = (
+        Job(name="examination", every_seconds=DAY_SECONDS, first_after=HOUR_SECONDS, run=examiner.examine),
+    )
+    return Jobs(store, quick, holder), Jobs(store, slow, holder)
 
 
 def create_store(settings: Settings, keys: "Keys", sources: Sources, actor: Actor) -> Store:

@@ -99,6 +99,9 @@ class Sessions(Protocol):
     def touch(self, keys: tuple[tuple[str, str], ...], now: int) -> None:
         """Move the idle clock of (account_id, session_key) pairs forward, never back, in one batch."""
 
+    def expire(self, now: int) -> int:
+        """Remove sessions and challenges whose time is over; how many. They are dead before that, too."""
+
 
 class Policies(Protocol):
     """Used by administration."""

@@ -8,15 +8,17 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, cast
 
 from mfa_gate.core.errors import RolledBack, StoreUnavailable
 from mfa_gate.core.messages import printable
 from mfa_gate.door import Door
 from mfa_gate.flows.feed import Follower
+from mfa_gate.flows.jobs import Jobs
 from mfa_gate.flows.watching import Look, Watch
 from mfa_gate.keys import LiveKeys
-from mfa_gate.opening import anchor_keeper, live_grants, open_store
+from mfa_gate.opening import anchor_keeper, background, live_grants, open_store
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
 from mfa_gate.wiring import Sources, build_door
@@ -46,6 +48,16 @@ class _NoStore:
         return unavailable
 
 
+class Helper(Protocol):
+    """A thread that goes on beside the requests."""
+
+    def start(self) -> None:
+        """Begin; once."""
+
+    def stop(self) -> None:
+        """End, and wait until it has."""
+
+
 class PerProcess:
     """Makes the parts of one gate when a process first needs them. Raises `KeysError` if the keys cannot be used."""
 
@@ -60,7 +72,7 @@ class PerProcess:
         self._store: Store | None = None
         self._keeper: AnchorKeeper | None = None
         self._watch: Watch | None = None
-        self._follower: Follower | None = None
+        self._helpers: tuple[Helper, ...] = ()
         self._grants: LiveGrants | None = None
         self._lock = threading.Lock()
         os.register_at_fork(after_in_child=self._begin_anew)
@@ -79,18 +91,19 @@ class PerProcess:
     def close(self) -> None:
         """End the thread that looks on, and release the store; whoever asks for the door again has all anew."""
         with self._lock:
-            watch, follower, store = self._watch, self._follower, self._store
+            watch, helpers, store = self._watch, self._helpers, self._store
             self._begin_anew()
         if watch is not None:
             watch.stop()
-        if follower is not None:
-            follower.stop()
+        for helper in helpers:
+            helper.stop()
         if store is not None:
             _let_go(store)
 
     def _begin_anew(self) -> None:
         self.current = self._provisional = None
-        self._store = self._keeper = self._watch = self._follower = None
+        self._store = self._keeper = self._watch = None
+        self._helpers = ()
         self._lock = threading.Lock()
 
     def _begin_watch(self) -> None:
@@ -110,9 +123,23 @@ class PerProcess:
         self._store, self._keeper = store, anchor_keeper(self.settings, keyed, store, self.sources)
         self.current = build_door(self.settings, keyed, store, self.sources, self._grants)
         self._provisional = None
-        self._follower = Follower(store.feed, self.current.cache, self.sources.monotonic)
-        self._follower.start()
+        self._helpers = self._help(store, self.current)
+        for helper in self._helpers:
+            helper.start()
         return self.current
+
+    def _help(self, store: Store, door: Door) -> tuple[Helper, ...]:
+        """What goes on beside the requests of this process, each in a thread of its own."""
+        quick, slow = background(self.settings, self._key(), store, self.sources)
+
+        def turn(jobs: Jobs) -> None:
+            jobs.turn(int(self.sources.clock()))
+
+        return (
+            Follower(store.feed, door.cache, self.sources.monotonic),
+            Watch([partial(turn, quick)], name="mfa-gate-jobs"),
+            Watch([partial(turn, slow)], name="mfa-gate-examination"),
+        )
 
     def _without_store(self, error: StoreUnavailable) -> Door:
         log.error("store: %s", printable(str(error), 1_000))
@@ -150,12 +177,13 @@ class PerProcess:
             with self._lock:
                 if self._store is not store:
                     return
-                follower = self._follower
-                self._store = self._keeper = self._follower = None
+                helpers = self._helpers
+                self._store = self._keeper = None
+                self._helpers = ()
                 self._without_store(error)
                 self.current = None
-            if follower is not None:
-                follower.stop()
+            for helper in helpers:
+                helper.stop()
             _let_go(store)
         except StoreUnavailable as error:
             log.warning("anchor: %s", printable(str(error), 1_000))

@@ -15,6 +15,7 @@ from mfa_gate.cli.invocation import DEFAULT_SETTINGS, VARIABLE, Group, Invocatio
 from mfa_gate.cli.keys import keys
 from mfa_gate.cli.policy import policy
 from mfa_gate.cli.users import users
+from mfa_gate.cli.worker import worker
 
 __all__ = ["main"]
 
@@ -54,5 +55,6 @@ for command in (
     policy,
     restore,
     users,
+    worker,
 ):
     main.add_command(command)

@@ -17,11 +17,13 @@ Look = Callable[[], object]
 class Watch:
     """Calls each of `looks` every second."""
 
-    def __init__(self, looks: Sequence[Look], seconds: float = EVERY_SECONDS) -> None:
+    def __init__(
+        self, looks: Sequence[Look], seconds: float = EVERY_SECONDS, name: str = "mfa-gate-watch"
+    ) -> None:
         self._looks = tuple(looks)
         self._seconds = seconds
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mfa-gate-watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin; once."""
