@@ -124,3 +124,19 @@ def test_what_is_left_is_what_was_there(header: str) -> None:
 def test_joining_loses_and_invents_nothing(lines: list[str], name: str) -> None:
     joined = join_cookie_headers(lines)
     assert cookie_values(joined, name) == [value for line in lines for value in cookie_values(line, name)]
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("", []),
+        ("a=__Host-x", []),
+        ("__Host-x=1", ["1"]),
+        ("a=1; __Host-x=2 ;\t__Host-x\t= 3", ["2", "3"]),
+        ("__Host-x", [""]),
+        ("\x0b__Host-x=1; \xa0__Host-x=2; \xc2\xa0__Host-x=3", []),
+        ("__host-x=1", []),
+    ],
+)
+def test_a_cookie_of_ours_has_exactly_its_name(header: str, values: list[str]) -> None:
+    assert own_values(header, "__Host-x") == values
