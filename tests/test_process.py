@@ -89,6 +89,23 @@ def test_j16_a_store_put_back_while_it_runs_is_503_and_heals_once_the_loss_is_ac
     until(running.answers)
 
 
+def unattributed(shell: Shell) -> dict[tuple[str, str], int]:
+    """What Settings, Policies says of traffic that nobody can be named for."""
+    with shell.gate() as gate:
+        return dict(gate.reporting.impact(shell.now).unattributed)
+
+
+def test_one_request_of_nobody_is_counted_without_another_one(running: Running) -> None:
+    until(lambda: unattributed(running.shell) == {("/files", "none"): 1})
+
+
+def test_a_process_that_ends_brings_its_counters_to_the_store(running: Running) -> None:
+    until(lambda: unattributed(running.shell) == {("/files", "none"): 1})
+    assert running.answers()
+    running.end()
+    assert unattributed(running.shell) == {("/files", "none"): 2}
+
+
 def test_an_emptied_store_is_503(running: Running) -> None:
     store = running.shell.folder / "store"
     store.rename(store.with_name("elsewhere"))

@@ -16,6 +16,7 @@ from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.responses import Places, respond
 from mfa_gate.flows.checking import Checker, Verdict
 from mfa_gate.flows.facts import FactsCache
+from mfa_gate.flows.traffic import Unattributed
 
 log = logging.getLogger("mfa_gate")
 
@@ -55,6 +56,7 @@ class Door:
 
     checker: Checker
     cache: FactsCache
+    traffic: Unattributed
     forwarding: Forwarding
     places: Places
     trusted: TrustedProxies

@@ -91,13 +91,15 @@ class PerProcess:
     def close(self) -> None:
         """End the thread that looks on, and release the store; whoever asks for the door again has all anew."""
         with self._lock:
-            watch, helpers, store = self._watch, self._helpers, self._store
+            watch, helpers, store, door = self._watch, self._helpers, self._store, self.current
             self._begin_anew()
         if watch is not None:
             watch.stop()
         for helper in helpers:
             helper.stop()
         if store is not None:
+            if door is not None:
+                self._bring_traffic(door.traffic.flush)
             _let_go(store)
 
     def _begin_anew(self) -> None:
@@ -137,9 +139,19 @@ class PerProcess:
 
         return (
             Follower(store.feed, door.cache, self.sources.monotonic),
-            Watch([partial(turn, quick)], name="mfa-gate-jobs"),
+            Watch(
+                [partial(turn, quick), partial(self._bring_traffic, door.traffic.flush_due)],
+                name="mfa-gate-jobs",
+            ),
             Watch([partial(turn, slow)], name="mfa-gate-examination"),
         )
+
+    def _bring_traffic(self, flush: Callable[[int], None]) -> None:
+        """Add the counters of this process to the store's."""
+        try:
+            flush(int(self.sources.clock()))
+        except StoreUnavailable as error:
+            log.warning("unattributed traffic: %s", printable(str(error), 1_000))
 
     def _without_store(self, error: StoreUnavailable) -> Door:
         log.error("store: %s", printable(str(error), 1_000))

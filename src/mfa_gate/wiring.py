@@ -53,6 +53,7 @@ def build_door(
     identity_sources = build_sources(settings)
     facts_cache = FactsCache(sources.monotonic)
     committer = Committer(store, facts_cache.drop)
+    traffic = Unattributed(store, sources.monotonic)
     keyed = keyed_of(keys, sources)
     places = Places(
         public_url=settings.public_url,
@@ -75,7 +76,7 @@ def build_door(
         sessions=store,
         committer=committer,
         cache=facts_cache,
-        traffic=Unattributed(store, sources.monotonic),
+        traffic=traffic,
         clock=sources.clock,
         grants=grants,
     )
@@ -90,6 +91,7 @@ def build_door(
     return Door(
         checker=checker,
         cache=facts_cache,
+        traffic=traffic,
         forwarding=forwarding,
         places=places,
         trusted=TrustedProxies(map(ip_network, settings.trusted_proxies)),

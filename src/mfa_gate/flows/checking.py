@@ -98,7 +98,8 @@ class Checker:
         self._facts = facts
         self._sessions = sessions
         self._committer = committer
-        self._notes = Notes(sessions, committer, traffic)
+        self._notes = Notes(sessions, committer)
+        self._traffic = traffic
         self._cache = cache
         self._clock = clock
         self._granted = Granted(grants)
@@ -247,7 +248,7 @@ class Checker:
         policy = self._policy(look)
         others = not policy.require_two_step and self._others(attribution, now, look=look)
         if not policy.require_two_step and visit.rule.kind == "default":
-            self._count(request, attribution, now, look=look)
+            self._traffic.note(request.path, attribution.unclaimed)
         return Known(account=None, session=None, policy=policy, others_two_step=others), None
 
     def _read(self, account: str, key: str | None, now: int, *, look: Look) -> CachedFacts:
@@ -309,11 +310,6 @@ class Checker:
         finally:
             self._cache.drop(session.account_id)
         return True
-
-    def _count(self, request: GateRequest, attribution: Attribution, now: int, *, look: Look) -> None:
-        due = self._notes.count(request.path, attribution.unclaimed)
-        if due and look != "cache":
-            self._notes.flush(now)
 
     def _seen(
         self, visit: Visit, facts: CachedFacts, now: int, *, look: Look

@@ -1,4 +1,4 @@
-"""What is written by the way while requests are judged: idle clocks, refused spellings, traffic of unnamed people.
+"""What is written by the way while requests are judged: idle clocks and refused spellings.
 
 Nothing of it lets anybody in or keeps anybody out. A store that cannot be written to must not stop those who only read.
 """
@@ -15,7 +15,6 @@ from mfa_gate.core.messages import printable
 from mfa_gate.core.transitions import NOTE_EVERY_SECONDS, event, same_spelling
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.facts import CachedFacts
-from mfa_gate.flows.traffic import Unattributed
 from mfa_gate.ports import Change, Sessions
 
 log = logging.getLogger("mfa_gate")
@@ -25,12 +24,11 @@ SPELLINGS_KEPT = 10_000
 
 
 class Notes:
-    """One per process. Everything but `count` may block on the store."""
+    """One per process. It may block on the store."""
 
-    def __init__(self, sessions: Sessions, committer: Committer, traffic: Unattributed) -> None:
+    def __init__(self, sessions: Sessions, committer: Committer) -> None:
         self._sessions = sessions
         self._committer = committer
-        self._traffic = traffic
         self._spellings: dict[str, int] = {}
 
     def touch(self, decision: Decision, known: Known, cached: CachedFacts | None, now: int) -> None:
@@ -67,15 +65,6 @@ class Notes:
         refused = event(account, "spelling_refused", SYSTEM, now, spelling=printable(identity.subject))
         with _no_matter("a refused spelling"):
             self._committer.run(account.id, lambda found: _recorded(found, refused), now)
-
-    def count(self, path: str, credentials: tuple[str, ...]) -> bool:
-        """Count a request that nobody can be named for; True if `flush` is due."""
-        return self._traffic.note(path, credentials)
-
-    def flush(self, now: int) -> None:
-        """Bring the counters to the store."""
-        with _no_matter("unattributed traffic"):
-            self._traffic.flush(now)
 
 
 def _recorded(found: Account | None, noted: Event) -> tuple[Change | None, None]:

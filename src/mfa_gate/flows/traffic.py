@@ -1,6 +1,7 @@
 """Unattributed traffic: what nobody can be named for while the policy is off, counted for the day it is turned on.
 
-Bounded and batched: counters of (first path segment, kinds of credential) are added to the store now and then.
+Bounded and batched: counters of (first path segment, kinds of credential) are added to the store now and then, by
+a thread beside the requests.
 """
 
 from collections.abc import Callable
@@ -21,21 +22,30 @@ class Unattributed:
         self._store = store
         self._monotonic = monotonic
         self._counts: dict[tuple[str, str], int] = {}
-        self._due = monotonic() + FLUSH_SECONDS
+        self._due = monotonic()
         self._lock = Lock()
+        self._flushing = Lock()
 
-    def note(self, path: str, credentials: tuple[str, ...]) -> bool:
-        """Count one request; True if a flush is due."""
+    def note(self, path: str, credentials: tuple[str, ...]) -> None:
+        """Count one request. Never blocks on the store."""
         kind = ", ".join(sorted(credentials)) or "none"
         pair = (printable("/" + path[1:].partition("/")[0], 60), printable(kind, 60))
         with self._lock:
             if pair not in self._counts and len(self._counts) >= MAX_PAIRS:
                 pair = (OTHER, OTHER)
             self._counts[pair] = self._counts.get(pair, 0) + 1
-        return self._monotonic() >= self._due
+
+    def flush_due(self, now: int) -> None:
+        """`flush`, but at most every `FLUSH_SECONDS`, so that crowds of requests cost the store no more than a few."""
+        if self._counts and self._monotonic() >= self._due:
+            self.flush(now)
 
     def flush(self, now: int) -> None:
-        """Add the counters to the store; raises `StoreUnavailable`, and then keeps them."""
+        """Add the counters to the store; raises `StoreUnavailable`, and then keeps them. Waits for another flush."""
+        with self._flushing:
+            self._flush(now)
+
+    def _flush(self, now: int) -> None:
         with self._lock:
             counts, self._counts = self._counts, {}
             self._due = self._monotonic() + FLUSH_SECONDS
