@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, Identity
+from mfa_gate.core.accounts import Account, Exemption, Identity
 from mfa_gate.core.decision import (
     FOREIGN_HOST,
     INACTIVE,
@@ -45,7 +45,19 @@ from tests.core.samples import ALICE, APP, CODES, ENROLLED, NEWCOMER, NOW, SESSI
 
 RULES = ("sign_in", "sign_out", "public", "default", "step_up", "step_up, any age")
 WHO = ("nobody", "alice", "ALICE", "ALICE where case does not matter")
-ACCOUNTS = ("never recorded", "no factor", "factor", "paused", "locked", "inactive", "inactive, factor")
+ACCOUNTS = (
+    "never recorded",
+    "no factor",
+    "no factor, exempt",
+    "no factor, exempt until now",
+    "factor",
+    "factor, exempt",
+    "paused",
+    "locked",
+    "inactive",
+    "inactive, exempt",
+    "inactive, factor",
+)
 SESSIONS = (
     "none",
     "live",
@@ -81,7 +93,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def person_has_two_step(self) -> bool:
-        return self.account in {"factor", "paused", "locked", "inactive, factor"}
+        return self.account in {"factor", "factor, exempt", "paused", "locked", "inactive, factor"}
+
+    @property
+    def has_none(self) -> bool:
+        return self.account.startswith("no factor")
 
     @property
     def two_step_matters(self) -> bool:
@@ -138,10 +154,11 @@ TABLE: tuple[tuple[str, Callable[[Case], bool], str], ...] = (
     ("off: another spelling", lambda c: c.who == "ALICE", "passes unnamed"),
     ("a foreign credential beside one's own", lambda c: c.unclaimed and c.two_step_matters, "unclaimed"),
     ("who has left", lambda c: c.account.startswith("inactive"), "inactive"),
-    ("off: no factor", lambda c: c.account == "no factor" and not c.required, "passes unverified"),
-    ("verified", lambda c: c.account != "no factor" and c.proven and c.good_enough_here, "passes verified"),
+    ("off: no factor", lambda c: c.has_none and not c.required, "passes unverified"),
+    ("an exception was made", lambda c: c.account == "no factor, exempt", "passes unverified"),
+    ("verified", lambda c: not c.has_none and c.proven and c.good_enough_here, "passes verified"),
     ("break-glass", lambda c: c.granted, "passes by grant"),
-    ("on: no factor", lambda c: c.account == "no factor", "enroll"),
+    ("on: no factor", lambda c: c.has_none, "enroll"),
     ("verified, but here more is asked", lambda c: c.proven, "verify again"),
     ("paused", lambda c: c.account in {"paused", "locked"}, "wait"),
     ("not verified", lambda _: True, "verify"),
@@ -177,16 +194,21 @@ PATH_RULES = {
     "step_up": PathRule(kind="step_up", path="/admin/", max_age=300),
     "step_up, any age": PathRule(kind="step_up", path="/admin/"),
 }
+EXEMPTION = Exemption(reason="No phone yet", approved_by="root", given_at=NOW - 9, until=NOW + 1)
 CLOSED_FOR_NOW = Strikes(paused_until=NOW + 100)
 PEOPLE: dict[str, Account | None] = {
     "never recorded": None,
     "no factor": NEWCOMER,
+    "no factor, exempt": replace(NEWCOMER, exemption=EXEMPTION),
+    "no factor, exempt until now": replace(NEWCOMER, exemption=replace(EXEMPTION, until=NOW)),
     "factor": ENROLLED,
+    "factor, exempt": replace(ENROLLED, exemption=EXEMPTION),
     "paused": replace(
         with_app(ENROLLED, strikes=CLOSED_FOR_NOW), recovery=replace(CODES, strikes=CLOSED_FOR_NOW)
     ),
     "locked": with_app(ENROLLED, strikes=Strikes(shares=(("m", 50),))),
     "inactive": replace(NEWCOMER, active=False),
+    "inactive, exempt": replace(NEWCOMER, active=False, exemption=EXEMPTION),
     "inactive, factor": replace(ENROLLED, active=False),
 }
 

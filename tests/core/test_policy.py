@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, FactorKind
+from mfa_gate.core.accounts import Account, Exemption, FactorKind
 from mfa_gate.core.policy import (
     DEFAULT,
     Because,
@@ -14,11 +14,12 @@ from mfa_gate.core.policy import (
     RuleKind,
     Standing,
     Status,
+    is_exempt,
     match_rule,
     standing,
     usable_factors,
 )
-from mfa_gate.core.throttle import Strikes
+from mfa_gate.core.throttle import FOREVER, Strikes
 from tests.core.samples import CODES, ENROLLED, NEWCOMER, NOW, with_app
 
 RELAXING: tuple[RuleKind, ...] = ("sign_in", "sign_out", "public")
@@ -231,8 +232,19 @@ PAUSED = replace(
 )
 
 
-def stands(status: Status, because: Because, *, required: bool = False, covered: bool = False) -> Standing:
-    return Standing(status=status, required=required, covered=covered, because=because)
+EXEMPTION = Exemption(reason="No phone yet", approved_by="root", given_at=NOW, until=NOW + 50)
+EXEMPT = replace(NEWCOMER, exemption=EXEMPTION)
+
+
+def stands(
+    status: Status,
+    because: Because,
+    *,
+    required: bool = False,
+    covered: bool = False,
+    until: int = FOREVER,
+) -> Standing:
+    return Standing(status=status, required=required, covered=covered, because=because, until=until)
 
 
 @pytest.mark.parametrize(
@@ -242,8 +254,17 @@ def stands(status: Status, because: Because, *, required: bool = False, covered:
         (NEWCOMER, ON, stands("missing", "everyone", required=True)),
         (ENROLLED, OFF, stands("enrolled", "own_choice", covered=True)),
         (ENROLLED, ON, stands("enrolled", "everyone", required=True, covered=True)),
-        (PAUSED, OFF, stands("paused", "own_choice", covered=True)),
-        (PAUSED, ON, stands("paused", "everyone", required=True, covered=True)),
+        (PAUSED, OFF, stands("paused", "own_choice", covered=True, until=NOW + 1)),
+        (PAUSED, ON, stands("paused", "everyone", required=True, covered=True, until=NOW + 1)),
+        (EXEMPT, OFF, stands("exempt", "policy_off", until=NOW + 50)),
+        (EXEMPT, ON, stands("exempt", "exempt", until=NOW + 50)),
+        (
+            replace(ENROLLED, exemption=EXEMPTION),
+            ON,
+            stands("enrolled", "exempt", covered=True, until=NOW + 50),
+        ),
+        (replace(PAUSED, exemption=EXEMPTION), ON, stands("paused", "exempt", covered=True, until=NOW + 1)),
+        (replace(EXEMPT, active=False), ON, stands("inactive", "inactive")),
         (replace(NEWCOMER, active=False), OFF, stands("inactive", "inactive")),
         (replace(PAUSED, active=False), ON, stands("inactive", "inactive", covered=True)),
     ],
@@ -256,6 +277,18 @@ def test_a_pause_ends_by_itself() -> None:
     assert standing(PAUSED, ON, NOW + 1).status == "enrolled"
 
 
+def test_an_exemption_ends_by_itself() -> None:
+    assert (EXEMPT.exempt_until, NEWCOMER.exempt_until) == (NOW + 50, 0)
+    assert standing(EXEMPT, ON, NOW + 49).status == "exempt"
+    assert standing(EXEMPT, ON, NOW + 50) == stands("missing", "everyone", required=True)
+    assert standing(EXEMPT, OFF, NOW + 50) == stands("missing", "policy_off")
+
+
+def test_f20_a_clock_set_back_lengthens_no_exemption() -> None:
+    assert is_exempt(EXEMPT, NOW - 60)
+    assert not is_exempt(EXEMPT, NOW - 61)
+
+
 def test_a_new_policy_asks_nobody_and_keeps_sessions_within_nist_s_limits() -> None:
     """SP 800-63B-4 §2.2.3: overall at most 24 hours, idle at most one."""
     policy = Policy()
@@ -264,7 +297,7 @@ def test_a_new_policy_asks_nobody_and_keeps_sessions_within_nist_s_limits() -> N
     assert (policy.session_ttl_seconds, policy.idle_ttl_seconds) == (12 * 3_600, 30 * 60)
 
 
-@pytest.mark.parametrize("account", [NEWCOMER, ENROLLED, PAUSED])
+@pytest.mark.parametrize("account", [NEWCOMER, ENROLLED, PAUSED, EXEMPT])
 def test_the_policy_changes_what_is_required_and_no_status(account: Account) -> None:
     assert standing(account, ON, NOW).status == standing(account, OFF, NOW).status
 

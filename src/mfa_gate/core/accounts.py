@@ -57,6 +57,18 @@ class SetupCode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     strikes: Strikes = Strikes()
 
 
+class Exemption(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded exception: nobody asks this person to set up two-step before `until`. It never lacks an end.
+
+    `approved_by` is the account name of the administrator, or the operating system's user at the shell.
+    """
+
+    reason: str
+    approved_by: str
+    given_at: int
+    until: int
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One person's record. `version` 0 means that it was never stored."""
 
@@ -75,6 +87,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     totps: tuple[Totp, ...] = ()
     recovery: RecoveryCodes | None = None
     setup_code: SetupCode | None = None
+    exemption: Exemption | None = None
     reset_at: int = 0
     tried_while_paused_at: int = 0
 
@@ -82,6 +95,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def has_factor(self) -> bool:
         """True if two-step is set up, paused and disabled factors included."""
         return bool(self.totps)
+
+    @property
+    def exempt_until(self) -> int:
+        """When the exemption on record ends or ended; 0 if there is none. It is over then without any write."""
+        return self.exemption.until if self.exemption else 0
 
     @property
     def is_locked(self) -> bool:

@@ -221,7 +221,8 @@ def stands_until(visit: Visit, known: Known, decision: Decision, now: int) -> in
         return now
     session, rule = known.session, visit.rule
     if not decision.outcome.verified_at or session is None:
-        return FOREVER
+        # Without a factor: an exemption ends without anything being written that would drop the facts.
+        return FOREVER if known.account is None else standing(known.account, known.policy, now).until
     until = lives_until(session, known.policy)
     if rule.kind == "step_up" and rule.max_age is not None:
         until = min(until, session.verified_at + rule.max_age + 1)

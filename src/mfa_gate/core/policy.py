@@ -8,14 +8,17 @@ from typing import Literal
 import msgspec
 
 from mfa_gate.core.accounts import Account, FactorKind
+from mfa_gate.core.assurance import SKEW_SECONDS
 from mfa_gate.core.paths import fold_path
+from mfa_gate.core.throttle import FOREVER
 
 RuleKind = Literal["sign_in", "sign_out", "public", "step_up", "default"]
 Status = Literal["inactive", "paused", "enrolled", "exempt", "grace", "missing"]
-Because = Literal["everyone", "own_choice", "policy_off", "inactive"]
+Because = Literal["everyone", "own_choice", "policy_off", "exempt", "inactive"]
 """Why two-step is or is not asked of a person; the pages have the sentences."""
 
 HOUR = 3600
+DAY = 24 * HOUR
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +29,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     allowed_factors: tuple[FactorKind, ...] = ("totp", "recovery_code")
     session_ttl_seconds: int = 12 * HOUR
     idle_ttl_seconds: int = HOUR // 2
+    longest_exemption_seconds: int = 90 * DAY
     changed_at: int = 0
     changed_by: str = ""
     fresh_start_at: int = 0
@@ -78,34 +82,54 @@ def _fits(rule: PathRule, path: str) -> bool:
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a person stands. `required`: the policy asks them for two-step now."""
+    """Where a person stands. `required`: the policy asks them for two-step now.
+
+    `until`: when that changes by itself, without anything being written; `FOREVER` if it does not.
+    """
 
     status: Status
     required: bool
     covered: bool
     because: Because
+    until: int = FOREVER
 
 
 def standing(account: Account, policy: Policy, now: int) -> Standing:
     """The one predicate behind the gate, the list, its filter, the counters and the reports (design §7)."""
-    required = policy.require_two_step and account.active
+    exempt = is_exempt(account, now)
     because: Because = "policy_off"
     if not account.active:
         because = "inactive"
     elif policy.require_two_step:
-        because = "everyone"
+        because = "exempt" if exempt else "everyone"
     elif account.has_factor:
         because = "own_choice"
-    status: Status
+    status, until = _status(account, now, exempt=exempt)
+    return Standing(
+        status=status,
+        required=because == "everyone",
+        covered=account.has_factor,
+        because=because,
+        until=until,
+    )
+
+
+def is_exempt(account: Account, now: int) -> bool:
+    """True while an exemption counts: from when it was given, so that a clock set back lengthens none, to its end."""
+    exemption = account.exemption
+    return exemption is not None and exemption.given_at - SKEW_SECONDS <= now < exemption.until
+
+
+def _status(account: Account, now: int, *, exempt: bool) -> tuple[Status, int]:
+    """The first status that fits, and until when nothing but a write changes where the person stands."""
+    ends = account.exempt_until if exempt else FOREVER
     if not account.active:
-        status = "inactive"
-    elif account.is_paused(now):
-        status = "paused"
-    elif account.has_factor:
-        status = "enrolled"
-    else:
-        status = "missing"
-    return Standing(status=status, required=required, covered=account.has_factor, because=because)
+        return "inactive", FOREVER
+    if account.is_paused(now):
+        return "paused", min(account.opens_at, ends)
+    if account.has_factor:
+        return "enrolled", ends
+    return ("exempt", ends) if exempt else ("missing", FOREVER)
 
 
 def usable_factors(account: Account, policy: Policy) -> tuple[FactorKind, ...]:
