@@ -54,6 +54,7 @@ class Person:
         self._reveal = reveal
         self._refused: set[str] = set()
         language = str(context.setdefault("locale", "en")).partition("-")[0]
+        self.runs_scripts: bool = context.get("java_script_enabled", True)
         self._words = load_translations()[language]
         self.context = browser.new_context(base_url=address, **context)
         self.context.set_default_timeout(PATIENCE_SECONDS * 1000)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -34,6 +35,8 @@ def switch(admin: Person, *, on: bool) -> None:
     )
     expect(admin.page.get_by_role("status")).to_contain_text(admin.words(saved))
     expect(box).to_be_checked(checked=on)
+    if admin.runs_scripts:
+        expect(admin.page).to_have_url(re.compile(r"/mfa/admin/settings/policies$"))
 
 
 def is_stopped(person: Person, code: str) -> None:

@@ -139,3 +139,8 @@ def test_without_the_key_nobody_writes_a_trail(trail: tuple[Event, ...]) -> None
 @pytest.mark.parametrize("field", ["kind", "account_id", "subject", "at", "actor", "details", "notify"])
 def test_every_field_is_chained(field: str) -> None:
     assert field in json.loads(canonical(EVENT))
+
+
+def test_a_user_of_the_machine_is_told_apart_from_a_namesake_of_the_portal() -> None:
+    assert Actor(subject="root", surface="shell").shown == "root (shell)"
+    assert Actor(subject="root", realm="portal", surface="web").shown == "root"

@@ -53,7 +53,7 @@ def test_making_says_who_made_it_and_when(tmp_path: Path) -> None:
     )
     (made,) = store.events(account_id=None, kind="store_created", before=None, limit=9)
     assert (made.event.actor, made.event.at, made.event.details) == (maker, NOW, {"store": STORE_ID})
-    assert (store.policy().changed_by, store.policy().changed_at) == ("root", NOW)
+    assert (store.policy().changed_by, store.policy().changed_at) == ("root (shell)", NOW)
     store.close()
 
 

@@ -312,9 +312,11 @@ PERSON_VIEWS: dict[str, View] = {
 }
 ADMIN_VIEWS: dict[str, View] = {
     "admin-overview": AdminOverview(
-        covered=938,
+        enrolled=935,
+        paused=3,
         people=1002,
-        covered_href="/mfa/admin/users?status=enrolled",
+        enrolled_href="/mfa/admin/users?status=enrolled",
+        paused_href="/mfa/admin/users?status=paused",
         people_href="/mfa/admin/users",
         require=True,
         require_since=NOW - 13 * DAY,
@@ -333,7 +335,7 @@ ADMIN_VIEWS: dict[str, View] = {
         recent=HISTORY[:4],
     ),
     "admin-overview-new": AdminOverview(
-        covered=0, people=0, covered_href="/mfa/admin/users", people_href="/mfa/admin/users", require=False
+        enrolled=0, people=0, enrolled_href="/mfa/admin/users", people_href="/mfa/admin/users", require=False
     ),
     "admin-users": AdminUsers(chips=CHIPS, lines=USERS, next_href="/mfa/admin/users?after=f6"),
     "admin-users-nobody-found": AdminUsers(

@@ -110,6 +110,12 @@ def test_the_switch_shows_what_it_would_do_and_then_does_it(root: Browser) -> No
     assert path_of(alice.get("/files/", follow=False)) == "/mfa/setup?next=%2Ffiles%2F"
 
 
+def test_where_nobody_would_be_asked_the_switch_says_so(root: Browser) -> None:
+    root.get(f"/mfa/{POLICIES}")
+    assert "Nobody seen so far will be asked to set up two-step" in root.words
+    assert "see who" not in root.words
+
+
 def test_saving_what_stands_already_changes_nothing(root: Browser) -> None:
     before = root.house.store.policy()
     assert turn(root, on=False) == 303
@@ -183,6 +189,23 @@ def test_the_overview_counts_and_leads_to_those_it_counts(root: Browser) -> None
     root.get(str(link["href"]))
     names = [each.get_text() for each in root.page.select("td.who a")]
     assert names == ["Alice Moreau", "Bob Tanaka"]
+
+
+def test_the_overview_tells_the_paused_apart_so_that_each_number_leads_to_its_list(root: Browser) -> None:
+    house = root.house
+    house.enrolled("alice")
+    guesser = house.browser("alice")
+    guesser.get("/files/")
+    for way, code in (("totp", "000000"), ("recovery_code", "k3v9-0qhm-x72c-tdwe")):
+        guesser.get(f"/mfa/verify?factor={way}")
+        while guesser.submit("verify", code=code).status_code != 429:
+            pass
+    root.get("/mfa/admin")
+    assert "1 of 2 people have set up two-step. 1 more has set it up, and is paused" in root.words
+    assert root.page.select_one(".coverage .big").get_text() == "100%"  # type: ignore[union-attr]
+    for link, names in zip(root.page.select(".coverage a"), (1, 2, 1), strict=True):
+        root.get(str(link["href"]))
+        assert len(root.page.select("td.who a")) == names
 
 
 def test_the_list_filters_searches_and_pages_and_keeps_it_in_the_address(root: Browser) -> None:

@@ -214,6 +214,20 @@ def test_a_recovery_code_lets_in_once(strict: House) -> None:
     assert other.heading == "Enter a recovery code"
 
 
+def test_a_recovery_code_in_the_field_for_the_app_is_told_where_to_go_and_costs_no_try(strict: House) -> None:
+    alice = strict.enrolled("alice")
+    browser = strict.browser("alice")
+    browser.get("/files/report")
+    before = strict.events("alice")
+    for code in (alice.recovery_codes[0], "k3v9-0qhm-x72c-tdwe"):
+        browser.get("/mfa/verify")
+        assert browser.submit("verify", code=code.upper()).status_code == 422
+        assert browser.heading == "Enter a recovery code"
+        assert "looks like a recovery code" in browser.words
+    assert strict.events("alice") == before
+    assert path_of(browser.submit("verify", code=alice.recovery_codes[0])) == "/files/report"
+
+
 def test_at_three_recovery_codes_left_the_way_on_shows_how_many(strict: House) -> None:
     alice = strict.enrolled("alice")
     browser = alice

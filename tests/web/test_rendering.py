@@ -273,7 +273,7 @@ def test_moments_are_exact_for_machines_and_words_for_people(renderer: Renderer)
 
 
 def test_full_coverage_is_not_claimed_a_person_early(renderer: Renderer) -> None:
-    view = msgspec.structs.replace(samples.VIEWS["admin-overview"], covered=99_999, people=100_000)
+    view = msgspec.structs.replace(samples.VIEWS["admin-overview"], enrolled=99_999, paused=0, people=100_000)
 
     html = renderer.render(view, page=samples.ADMIN_PAGE)
 

@@ -30,5 +30,4 @@ def event_as_json(recorded: Recorded) -> dict[str, object]:
 
 
 def _by(actor: Actor) -> str:
-    shown = f"{actor.subject} ({actor.surface})" if actor.surface == "shell" else actor.subject
-    return f"{shown} from {actor.address}" if actor.address else shown
+    return f"{actor.shown} from {actor.address}" if actor.address else actor.shown

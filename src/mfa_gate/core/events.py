@@ -61,6 +61,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
     surface: Literal["web", "api", "shell", "gate"] = "gate"
 
+    @property
+    def shown(self) -> str:
+        """For people: a user of the machine is not somebody of the portal who happens to be named so."""
+        return f"{self.subject} (shell)" if self.surface == "shell" else self.subject
+
 
 SYSTEM = Actor(subject="mfa_gate")
 

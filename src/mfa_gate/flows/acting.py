@@ -42,7 +42,7 @@ def requirement_set(
     before: Policy, actor: Actor, now: int, *, require_two_step: bool, reason: str
 ) -> tuple[Policy, Event]:
     """The policy with the switch as given, and its event."""
-    after = replace(before, require_two_step=require_two_step, changed_at=now, changed_by=actor.subject)
+    after = replace(before, require_two_step=require_two_step, changed_at=now, changed_by=actor.shown)
     details = {
         "require_two_step": _word(after),
         "before": _word(before),

@@ -48,6 +48,6 @@ def _begin(store: Store, known: Anchor | None, actor: Actor, reason: str, now: i
     )
     # Security: a clock that runs behind must not let anything count that came after it.
     fresh = replace(
-        policy, fresh_start_at=max(now, policy.fresh_start_at), changed_at=now, changed_by=actor.subject
+        policy, fresh_start_at=max(now, policy.fresh_start_at), changed_at=now, changed_by=actor.shown
     )
     return store.commit_policy(fresh, (restored,), now)

@@ -118,7 +118,7 @@ class Planner:
 
     def found(self, now: int, actor: Actor, stand: bytes) -> Writes:
         """The first policy, which is off, and the first event."""
-        policy = Policy(version=1, changed_at=now, changed_by=actor.subject)
+        policy = Policy(version=1, changed_at=now, changed_by=actor.shown)
         made = Event(
             kind="store_created",
             account_id=ORG,

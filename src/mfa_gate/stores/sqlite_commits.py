@@ -38,7 +38,7 @@ class Transaction:
             self._documents.seal_ledger(Ledger()),
         )
         self._db.execute("INSERT INTO store VALUES (1, ?, ?, ?)", (store_id, proof, ledger))
-        self._write_policy(Policy(version=1, changed_at=now, changed_by=actor.subject))
+        self._write_policy(Policy(version=1, changed_at=now, changed_by=actor.shown))
         made = Event(
             kind="store_created", account_id=ORG, subject="", at=now, actor=actor, details={"store": store_id}
         )

@@ -54,9 +54,11 @@ def _overview(caller: Caller) -> GateResponse:
     changes = [recorded for recorded in trail.events if recorded.event.kind in _CHANGES]
     return caller.show(
         AdminOverview(
-            covered=overview.covered,
+            enrolled=overview.counts.get("enrolled", 0),
+            paused=overview.counts.get("paused", 0),
             people=overview.people,
-            covered_href=url("admin/users", status="enrolled"),
+            enrolled_href=url("admin/users", status="enrolled"),
+            paused_href=url("admin/users", status="paused"),
             people_href=url("admin/users"),
             require=policy.require_two_step,
             require_since=policy.changed_at or None,

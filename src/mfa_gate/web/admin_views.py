@@ -37,9 +37,11 @@ class Attention(Struct, frozen=True, kw_only=True):
 class AdminOverview(Struct, frozen=True, kw_only=True):
     """Admin, Overview: where we are and what to do next. Sends no form."""
 
-    covered: int
+    enrolled: int
+    paused: int = 0
     people: int
-    covered_href: str
+    enrolled_href: str
+    paused_href: str = ""
     people_href: str
     require: bool
     require_since: int | None = None
@@ -47,6 +49,11 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
     exemptions_href: str | None = None
     attention: tuple[Attention, ...] = ()
     recent: tuple[HistoryLine, ...] = ()
+
+    @property
+    def covered(self) -> int:
+        """Whoever has two-step; each number beside it leads to a list of exactly so many."""
+        return self.enrolled + self.paused
 
 
 class StatusChip(Struct, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ def _history_line(recorded: Recorded, profile: Callable[[str], str]) -> HistoryL
     return HistoryLine(
         at=event.at,
         kind=event.kind,
-        actor=None if event.actor == SYSTEM else event.actor.subject,
+        actor=None if event.actor == SYSTEM else event.actor.shown,
         person=event.subject or None,
         person_href=(profile(whose) or None) if whose else None,
         where=event.actor.address or None,

@@ -51,7 +51,7 @@ TELLINGS: Mapping[str, Telling] = {
         N_("Locked"), N_("{person} was locked after too many wrong codes in a row; a reset opens it.")
     ),
     "recovery_code_used": Telling(N_("Recovery code used"), N_("{person} used a recovery code.")),
-    "recovery_codes_made": Telling(N_("Recovery codes made"), N_("{person} made new recovery codes.")),
+    "recovery_codes_made": Telling(N_("Recovery codes made"), N_("Recovery codes were made for {person}.")),
     "turned_off": Telling(N_("Turned off"), N_("{person} turned off two-step.")),
     "reset": Telling(N_("Reset"), N_("{actor} reset two-step for {person}.")),
     "signed_out": Telling(N_("Signed out"), N_("{person} signed out.")),

@@ -6,6 +6,7 @@ from mfa_gate.core.assurance import powers
 from mfa_gate.core.messages import GateResponse, is_navigation, printable
 from mfa_gate.core.policy import PathRule, usable_factors
 from mfa_gate.core.transitions import Paused
+from mfa_gate.factors import recovery
 from mfa_gate.flows.results import Verified
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form
@@ -52,6 +53,11 @@ def _verify(caller: Caller, form: Form) -> GateResponse:
         return caller.call.say("bad_request")
     if not form.get("code").strip():
         return caller.show(_view(caller, method, "missing"), status=422)
+    if method == "totp" and recovery.normalize(form.get("code")) is not None:
+        # Its form alone tells, so nobody learns whether it is one. Where none would do, it is a wrong code like others.
+        elsewhere = _view(caller, "recovery_code", "misplaced")
+        if elsewhere.method == "recovery_code":
+            return caller.show(elsewhere, status=422)
     now = caller.call.now
     match caller.call.services.self_service.verify(caller.visitor, method, form.get("code"), now):
         case Verified(opened=opened, recovery_left=left):

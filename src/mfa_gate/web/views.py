@@ -19,8 +19,11 @@ WayKind = Literal["totp", "webauthn"]
 CodeMethod = Literal["totp", "recovery_code"]
 """What the field **Code** asks for on the verify page."""
 
-CodeProblem = Literal["missing", "wrong"]
-"""Why a code was not taken: nothing usable was typed, or it did not match (wrong, used, expired, unknown alike)."""
+CodeProblem = Literal["missing", "wrong", "misplaced"]
+"""Why a code was not taken: nothing usable was typed, or it did not match (wrong, used, expired, unknown alike).
+
+`misplaced`: it has the form of a recovery code, but another was asked for; it was not looked at.
+"""
 
 UserStatus = Literal["enrolled", "missing", "grace", "exempt", "paused", "inactive"]
 """A person's standing, in the contract's words."""

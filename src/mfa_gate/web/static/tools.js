@@ -1,4 +1,4 @@
-// Copy and print. The buttons are hidden until this runs, because without it they would do nothing.
+// Copy, print, and an address without the word that was for this page alone. The buttons are hidden until this runs, because without it they would do nothing.
 
 /** Copies the words of the element that `data-copy` names: list items one a line, groups without their spaces. */
 export function copyButtons(root) {
@@ -16,6 +16,14 @@ export function copyButtons(root) {
       setTimeout(() => { words.textContent = before; }, 2500);
     });
   }
+}
+
+/** What was just done is told once: not again on reload, and not in an address that is copied. */
+export function toldOnce() {
+  const address = new URL(window.location.href);
+  if (!address.searchParams.has("told")) return;
+  address.searchParams.delete("told");
+  window.history.replaceState(null, "", address);
 }
 
 export function printButtons(root) {
