@@ -55,6 +55,27 @@ def test_it_speaks_in_sentences(strict: Shell) -> None:
     assert "nobody can be verified as carol" in said
 
 
+def test_with_the_policy_off_it_says_what_turning_it_on_would_change(shell: Shell) -> None:
+    shell.visits("carol")
+    answer = shell.json("explain", "GET", "/files", "--user", "carol")
+    assert [case["decision"] for case in answer["cases"]] == ["Allow", "Allow"]
+    then = {case["visitor"]: case["decision"] for case in answer["with_policy_on"]}
+    assert then == {"carol, not verified": "Enroll", "nobody signed in": "SignIn"}
+    said = shell("explain", "GET", "/files", "--user", "carol").output
+    assert said.index("carol, not verified: Allow") < said.index("With Require Two-Step Authentication on:")
+    assert "carol, not verified: Enroll" in said
+
+
+def test_where_turning_the_policy_on_would_change_nothing_it_says_so(shell: Shell) -> None:
+    assert "on would change nothing here" in shell("explain", "GET", "/login").output
+    assert shell.json("explain", "GET", "/login")["with_policy_on"] == []
+
+
+def test_with_the_policy_on_it_speaks_of_nothing_else(strict: Shell) -> None:
+    assert strict.json("explain", "GET", "/files", "--user", "carol")["with_policy_on"] == []
+    assert "Authentication on:" not in strict("explain", "GET", "/files", "--user", "carol").output
+
+
 def test_who_has_two_step_is_asked_and_passes_with_a_session(strict: Shell) -> None:
     assert verdicts(strict, "GET", "/files", "--user", "alice") == {
         "alice, not verified": "Verify",

@@ -183,6 +183,17 @@ def test_the_detail_is_the_reason(reason: str) -> None:
     assert body(answer(Malformed(reason=reason)))["detail"] == reason
 
 
+def test_who_sends_authorization_that_no_source_reads_is_told_so() -> None:
+    plain = respond(SignIn(), GateRequest(path="/files"), PLACES, NOW)
+    basic = GateRequest(path="/files", headers=(("authorization", "Basic Y2Fyb2w6ZGVtbw=="),))
+    tried = respond(SignIn(), basic, PLACES, NOW)
+    assert plain is not None
+    assert tried is not None
+    assert (tried.status, tried.headers) == (plain.status, plain.headers)
+    assert "names nobody" in json.loads(tried.body)["detail"]
+    assert "Authorization" not in json.loads(plain.body)["detail"]
+
+
 @pytest.mark.parametrize("decision", REFUSALS)
 def test_401_names_its_scheme_and_nothing_else_does(decision: Decision) -> None:
     response = answer(decision)

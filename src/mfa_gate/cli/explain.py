@@ -22,7 +22,7 @@ from mfa_gate.core.messages import GateRequest, printable
 from mfa_gate.core.paths import OddPath
 
 if TYPE_CHECKING:
-    from mfa_gate.cli.explaining import Answer, Explanation, UserShown
+    from mfa_gate.cli.explaining import Answer, Case, Explanation, UserShown
 
 
 @click.command()
@@ -54,6 +54,8 @@ def explain(
     else:
         _say(said)
 
+
+_SAME_WITH_POLICY_ON = "Turning Require Two-Step Authentication on would change nothing here."
 
 Person = tuple[Identity, Account, bool]
 """Who the first step names, their account as it would be found, and whether it is in the store already."""
@@ -100,7 +102,7 @@ def _person(gate: Opened, realm: str, user: str) -> Person:
 
 
 def _explained(gate: Opened, request: GateRequest, person: Person | None) -> "Explanation":
-    from mfa_gate.cli.explaining import Explanation, cases, shown_rule
+    from mfa_gate.cli.explaining import Explanation, cases, changes, shown_rule
     from mfa_gate.flows.checking import foreign_host
 
     settings, policy = gate.settings, gate.store.policy()
@@ -120,6 +122,9 @@ def _explained(gate: Opened, request: GateRequest, person: Person | None) -> "Ex
         policy_version=policy.version,
         mode=settings.mode,
         cases=tuple(cases(visit, account, policy, request=request, places=gate.door.places, now=gate.now)),
+        with_policy_on=tuple(
+            changes(visit, account, policy, request=request, places=gate.door.places, now=gate.now)
+        ),
         notes=tuple(_notes(gate, visit, person)),
     )
 
@@ -171,15 +176,25 @@ def _say(explanation: "Explanation") -> None:
         required = "required" if user.required else "not required"
         facts.append(("user", f"{user.user} (realm {user.realm}): {user.status}, two-step {required}"))
     say_facts(facts)
-    for case in explanation.cases:
+    _say_cases(explanation.cases)
+    if not explanation.require_two_step:
         click.echo()
-        click.secho(printable(f"{case.visitor}: {case.decision}"), bold=True)
-        click.echo(f"  {printable(case.why, 400)}")
-        click.echo(f"  {_told(case.browser, case.program, case.decision)}")
+        click.echo(
+            "With Require Two-Step Authentication on:" if explanation.with_policy_on else _SAME_WITH_POLICY_ON
+        )
+        _say_cases(explanation.with_policy_on)
     if explanation.notes:
         click.echo()
     for note in explanation.notes:
         click.echo(printable(note, 400))
+
+
+def _say_cases(cases: "tuple[Case, ...]") -> None:
+    for case in cases:
+        click.echo()
+        click.secho(printable(f"{case.visitor}: {case.decision}"), bold=True)
+        click.echo(f"  {printable(case.why, 400)}")
+        click.echo(f"  {_told(case.browser, case.program, case.decision)}")
 
 
 def _told(browser: "Answer", program: "Answer", decision: str) -> str:

@@ -88,7 +88,10 @@ class UserShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `explain` says; the first of `cases` is the answer to what was asked."""
+    """Everything that `explain` says; the first of `cases` is the answer to what was asked.
+
+    `with_policy_on`: what would change if the policy, which is off, were turned on.
+    """
 
     method: str
     path: str
@@ -98,6 +101,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: int
     mode: Literal["enforce", "observe"]
     cases: tuple[Case, ...]
+    with_policy_on: tuple[Case, ...] = ()
     notes: tuple[str, ...]
 
 
@@ -130,6 +134,16 @@ def _text_of(rule: PathRule, index: int | None) -> str:
     age = f", max_age = {rule.max_age}" if rule.max_age is not None else ""
     written = f'{{ kind = "{rule.kind}", path = "{rule.path}"{methods}{age} }}'
     return f"rules[{index}] {written}: {_MEANINGS[rule.kind]}"
+
+
+def changes(
+    visit: Visit, account: Account | None, policy: Policy, *, request: GateRequest, places: Places, now: int
+) -> Iterator[Case]:
+    """Those whom turning the policy on would concern, as they would fare then."""
+    on = replace(policy, require_two_step=True)
+    before = cases(visit, account, policy, request=request, places=places, now=now)
+    after = cases(visit, account, on, request=request, places=places, now=now)
+    yield from (then for now_, then in zip(before, after, strict=True) if now_.decision != then.decision)
 
 
 def cases(

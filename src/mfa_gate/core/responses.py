@@ -52,6 +52,11 @@ TITLES = {
     "paused": "Too many tries",
     "unavailable": "Not available now",
 }
+SIGN_IN = "Sign in to the portal first."
+SIGN_IN_OTHERWISE = (
+    "The Authorization header names nobody to this gate, even if the portal would take it: no identity source of the "
+    "settings reads it. Sign in as browsers do, and send the cookie that the portal then gives, not this header."
+)
 NEVER_SERVED = frozenset({"TRACE", "TRACK", "CONNECT"})
 """Methods that are refused everywhere."""
 PREFLIGHT_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -186,10 +191,15 @@ def _lead(request: GateRequest, places: Places, page: str, max_age: int | None =
 
 def _sign_in(request: GateRequest, places: Places) -> GateResponse:
     if not is_navigation(request):
-        return problem(401, "sign_in_required", "Sign in to the portal first.")
+        return problem(401, "sign_in_required", SIGN_IN_OTHERWISE if _tries_to(request) else SIGN_IN)
     if places.sign_in_url is None:
         return redirect(f"{under(request, places)}/sign-in")
     return redirect(places.sign_in_url.replace("{next}", quote(asked_for(request, places) or "/", safe="")))
+
+
+def _tries_to(request: GateRequest) -> bool:
+    """Whether it brings an `Authorization`: as nobody is attributed, that is one which no identity source reads."""
+    return bool(request.values("authorization"))
 
 
 def _preflight(request: GateRequest, places: Places) -> GateResponse:
