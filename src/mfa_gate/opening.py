@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.anchoring import AnchorKeeper
     from mfa_gate.flows.checkpoints import Checkpointer
     from mfa_gate.flows.jobs import Jobs
+    from mfa_gate.flows.posting import Post
     from mfa_gate.keyed import Keyed
 
     Keys = KeyRing | Keyed
@@ -148,6 +149,20 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(name="examination", every_seconds=DAY_SECONDS, first_after=HOUR_SECONDS, run=examiner.examine),
     )
     return Jobs(store, quick, holder), Jobs(store, slow, holder)
+
+
+def post(settings: Settings) -> "Post | None":
+    """What carries mail; None where the settings name nothing."""
+    mail = settings.mail
+    if mail.dir is not None:
+        from mfa_gate.mail.folder import FolderPost
+
+        return FolderPost(mail.dir)
+    if mail.server is None:
+        return None
+    from mfa_gate.mail.smtp import SmtpPost
+
+    return SmtpPost(mail, mail.server, settings.host)
 
 
 def create_store(settings: Settings, keys: "Keys", sources: Sources, actor: Actor) -> Store:

@@ -1,12 +1,21 @@
-"""`check` finds what is wrong with settings, keys, store and clock, all of it, and says how it ends."""
+"""`check` finds what is wrong with settings, keys, store, mail and clock, all of it, and says how it ends."""
 
 import shutil
+import socket
 import sqlite3
 from typing import Any
 
 import pytest
 
 from tests.cli.shell import NOW, Shell
+from tests.mail.servers import MailServer
+
+
+@pytest.fixture
+def bare(bare: Shell) -> Shell:
+    """Mail goes to a folder."""
+    bare.environ["MFA_GATE_MAIL__DIR"] = "mail"
+    return bare
 
 
 def found(shell: Shell, *words: str, code: int = 0) -> list[tuple[str, str, str]]:
@@ -173,3 +182,42 @@ class TestUpkeep:
         ((severity, where, text),) = found(shell, code=1)
         assert (severity, where) == ("error", "store")
         assert "audit verify" in text
+
+
+class TestMail:
+    @pytest.fixture(autouse=True)
+    def _elsewhere(self, shell: Shell) -> None:
+        del shell.environ["MFA_GATE_MAIL__DIR"]
+
+    def test_none_at_all_is_told(self, shell: Shell) -> None:
+        ((severity, where, text),) = found(shell)
+        assert (severity, where) == ("warning", "[mail] smtp")
+        assert "nobody is reminded" in text
+
+    def test_a_server_that_answers_is_in_order(self, shell: Shell) -> None:
+        with MailServer() as server:
+            uses(shell, server.port)
+            assert found(shell) == []
+
+    def test_one_that_does_not_answer_is_an_error(self, shell: Shell) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            port = unused.getsockname()[1]
+        uses(shell, port)
+        ((severity, where, text),) = found(shell, code=1)
+        assert (severity, where) == ("error", "mail")
+        assert f"127.0.0.1:{port} cannot be used: Connection refused" in text
+
+    def test_a_folder_that_cannot_be_written_is_an_error(self, shell: Shell) -> None:
+        shell.environ["MFA_GATE_MAIL__DIR"] = "/proc"
+        assert [where for _, where, _ in found(shell, code=1)] == ["mail"]
+
+    def test_a_password_that_is_not_here_keeps_nobody_from_working(self, shell: Shell) -> None:
+        mail = 'smtp = "smtps://mail.example.org"\nsender = "a@example.org"\nuser = "gate"\npassword = "env:MAIL_PW"'
+        shell.edit("[mail]", f"[mail]\n{mail}")
+        shell("users", "list")
+        assert "MAIL_PW" in found(shell, code=1)[0][2]
+
+
+def uses(shell: Shell, port: int) -> None:
+    """The settings name a mail server of this machine."""
+    shell.edit("[mail]", f'[mail]\nsmtp = "smtp+plain://127.0.0.1:{port}"\nsender = "two-step@example.org"')

@@ -15,7 +15,6 @@ from mfa_gate.settings import (
     Anchor,
     FlaskSession,
     HeaderUser,
-    Mail,
     Portal,
     RemoteUser,
     Secret,
@@ -293,12 +292,6 @@ class TestAnchor:
     def test_who_only_listens_proves_nothing_alone(self, key: str) -> None:
         with pytest.raises(SettingsError, match="needs path beside it"):
             replace(Anchor(), **{key: "tls://log.example.org"})
-
-
-def test_what_is_not_built_is_not_silently_taken() -> None:
-    with pytest.raises(SettingsError, match="not available in this version") as caught:
-        Mail(smtp="smtps://user:hunter2@mail.example.org")
-    assert "hunter2" not in str(caught.value)
 
 
 class TestSources:

@@ -12,6 +12,7 @@ from mfa_gate.settings import (
     FlaskSession,
     HeaderUser,
     Keys,
+    Mail,
     Portal,
     RemoteUser,
     Secret,
@@ -34,6 +35,7 @@ SOUND = Settings(
     anchor=Anchor(path=Path("/srv/anchor/gate")),
     admin=Admin(admins=("admin",)),
     portal=Portal(rules=(SIGN_IN, SIGN_OUT), sign_in_url="/login"),
+    mail=Mail(smtp="smtps://mail.example.org", sender="two-step@example.org"),
 )
 
 
@@ -67,6 +69,8 @@ def test_what_cannot_work_is_an_error(changes: dict[str, object], setting: str, 
     ("changes", "setting", "said"),
     [
         ({"mode": "observe"}, "mode", "nothing is enforced"),
+        ({"mail": Mail()}, "[mail] smtp", "nobody is reminded"),
+        ({"mail": Mail(dir=Path("/srv/mail"))}, "[mail] dir", "nobody gets it"),
         ({"anchor": Anchor()}, "[anchor] path", "rollback is not detected"),
         (
             {"anchor": Anchor(path=Path("/var/lib/mfa-gate/anchor"))},
@@ -138,6 +142,10 @@ def test_remote_user_never_fires_under_asgi() -> None:
     assert problems(settings) == ()
     assert problems(settings, edge="wsgi") == ()
     assert "ASGI has no REMOTE_USER" in problems(settings, edge="asgi")[0].text
+
+
+def test_a_demo_may_keep_its_mail() -> None:
+    assert problems(sound(public_url="http://localhost:8000", mail=Mail(dir=Path("/srv/mail")))) == ()
 
 
 def test_errors_come_first() -> None:

@@ -9,9 +9,9 @@ import click
 from mfa_gate.cli.invocation import Invocation, json_option, pass_invocation, settings_option
 from mfa_gate.cli.output import moment, plural, say_json, say_table
 from mfa_gate.cli.upkeep import anchor_problems, grant_problems, key_problems
-from mfa_gate.core.errors import KeysError, SettingsError, StoreUnavailable
+from mfa_gate.core.errors import KeysError, MailUnavailable, SettingsError, StoreUnavailable
 from mfa_gate.keys import KeyRing
-from mfa_gate.opening import open_store
+from mfa_gate.opening import open_store, post
 from mfa_gate.settings import Problem, Settings, problems
 from mfa_gate.settings.problems import Edge
 
@@ -30,7 +30,7 @@ CLOCK_SKEW_SECONDS: Final = 60
 @settings_option
 @pass_invocation
 def check(invocation: Invocation, edge: Edge | None, *, as_json: bool) -> None:
-    """Say what is wrong with settings, keys, store and clock.
+    """Say what is wrong with settings, keys, store, mail and clock.
 
     Ends with 1 if there is an error; warnings are what somebody should know.
     """
@@ -54,7 +54,7 @@ def _say(found: list[Problem], errors: int) -> None:
     if errors:
         click.echo(f"{plural(errors, 'error')}, {warnings}.")
     else:
-        click.echo(f"Settings, keys, store and clock are in order; {warnings}.")
+        click.echo(f"Settings, keys, store, mail and clock are in order; {warnings}.")
 
 
 def _all(invocation: Invocation, edge: Edge | None) -> Iterator[Problem]:
@@ -69,6 +69,7 @@ def _all(invocation: Invocation, edge: Edge | None) -> Iterator[Problem]:
         except SettingsError:
             return
     yield from problems(settings, edge=edge)
+    yield from _mail_problems(settings)
     try:
         keys = KeyRing.find(settings.keys.file, os.environ)
     except KeysError as error:
@@ -82,6 +83,17 @@ def _all(invocation: Invocation, edge: Edge | None) -> Iterator[Problem]:
 def _clock_problems(now: int) -> Iterator[Problem]:
     if now < MADE_AFTER:
         yield _error("clock", f"it says {moment(now)} UTC. Set it: codes of authenticator apps depend on it.")
+
+
+def _mail_problems(settings: Settings) -> Iterator[Problem]:
+    carrier = post(settings)
+    if carrier is None:
+        return
+    try:
+        with carrier.line():
+            pass
+    except MailUnavailable as error:
+        yield _error("mail", str(error))
 
 
 def _store_problems(invocation: Invocation, settings: Settings, keys: KeyRing) -> Iterator[Problem]:

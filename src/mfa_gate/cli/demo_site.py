@@ -77,6 +77,7 @@ def _settings_text(app: App, port: int, store_url: str | None) -> str:
         keys=Path("keys/mfa-gate.keys"),
         anchor=Path("anchor/mfa-gate.anchor"),
         mail=Path("mail"),
+        mail_domain="example.org",
         admins=("admin",),
         help_desk=("help",),
         setup_code=False,

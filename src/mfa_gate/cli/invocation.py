@@ -74,8 +74,13 @@ class Invocation:
         return self.settings_in(data)
 
     def settings_in(self, data: Mapping[str, object]) -> Settings:
-        """The settings in `data`, as if it were the settings file."""
+        """The settings in `data`, as if it were the settings file.
+
+        Without the password of the mail server, which is in the environment of the gate, too, there is no mail.
+        """
         environ = dict(os.environ)
+        if not _has_mail_password(data, environ):
+            data = {name: value for name, value in data.items() if name != "mail"}
         for name in _portal_secrets(data):
             if not environ.get(name):
                 # Never used to read a cookie; random, so that it would open none if it were.
@@ -200,6 +205,15 @@ def _portal_secrets(data: Mapping[str, object]) -> Iterator[str]:
         for reference in found if isinstance(source, dict) else ():
             if isinstance(reference, str) and reference.startswith("env:"):
                 yield reference.removeprefix("env:")
+
+
+def _has_mail_password(data: Mapping[str, object], environ: Mapping[str, str]) -> bool:
+    """False if the file says that it is in a variable of the environment, and it is not."""
+    mail = data.get("mail")
+    reference = mail.get("password") if isinstance(mail, dict) else None
+    if not isinstance(reference, str) or not reference.startswith("env:"):
+        return True
+    return any(environ.get(name) for name in (reference.removeprefix("env:"), "MFA_GATE_MAIL__PASSWORD"))
 
 
 def _items(value: object) -> list[object]:

@@ -4,6 +4,8 @@
     ├── SettingsError        a setting is wrong; the text names it, its value and the cure
     ├── KeysError            the key file is missing, readable by others or not ours
     ├── StaleState           a commit lost its race; read again and retry
+    ├── MailUnavailable      the mail server takes nothing now; nothing was sent
+    ├── OutcomeUnknown       a message may have been sent, or not; nobody can tell
     └── StoreUnavailable     the store cannot answer now: 503, never a pass
         ├── RolledBack       the store is an older copy, or another one, than its anchor knows
         └── RecordCorrupt    a record does not open, is older than its head, or is missing beside it
@@ -26,6 +28,14 @@ class KeysError(MfaGateError):
 
 class StaleState(MfaGateError):
     """Somebody else changed the record since it was read; nothing was written."""
+
+
+class MailUnavailable(MfaGateError):
+    """The mail server does not answer, or takes nothing from us; nothing was sent."""
+
+
+class OutcomeUnknown(MfaGateError):
+    """The connection broke while a message was on its way: it may have arrived, or not."""
 
 
 class StoreUnavailable(MfaGateError):

@@ -12,7 +12,8 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, Identity, account_id
 from mfa_gate.settings import reading
-from mfa_gate.settings.sections import Admin, Anchor, Keys, Mail, Portal, Store, set_field
+from mfa_gate.settings.mail import Mail
+from mfa_gate.settings.sections import Admin, Anchor, Keys, Portal, Store, set_field
 from mfa_gate.settings.sources import FlaskSession, HeaderUser, RemoteUser, SourceSettings, StarletteSession
 from mfa_gate.settings.values import (
     host_of,
@@ -109,6 +110,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_https(self) -> bool:
         """True if browsers reach the gate by https."""
         return self.public_url.startswith("https:")
+
+    @property
+    def host(self) -> str:
+        """The host in `public_url`."""
+        return host_of(self.public_url)
 
     @property
     def cookie_name(self) -> str:

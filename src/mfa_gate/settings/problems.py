@@ -28,6 +28,7 @@ def problems(settings: Settings, *, edge: Edge | None = None) -> tuple[Problem, 
         *_rule_problems(settings),
         *_reach_problems(settings),
         *_people_problems(settings),
+        *_mail_problems(settings),
     ]
     return tuple(sorted(found, key=lambda problem: problem.severity))
 
@@ -139,6 +140,17 @@ def _people_problems(settings: Settings) -> list[Problem]:
             _warning("[portal] sign_in_url", "it is empty: strangers are told to sign in, but not where.")
         )
     return found
+
+
+def _mail_problems(settings: Settings) -> list[Problem]:
+    if not settings.mail.leaves:
+        text = "no mail is sent: nobody is reminded, or told what was done to their two-step. Write smtp and sender."
+        return [_warning("[mail] smtp", text)]
+    if settings.mail.dir is not None and not is_loopback(settings.host):
+        return [
+            _warning("[mail] dir", "every mail stays in this folder, and nobody gets it. For a demo only.")
+        ]
+    return []
 
 
 def _error(setting: str, text: str) -> Problem:

@@ -155,18 +155,6 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an administrator's first enrollment needs the code that `mfa-gate init` prints; a demo waives it."""
 
 
-class Mail(msgspec.Struct, frozen=True, kw_only=True):
-    """How mail leaves the gate."""
-
-    dir: Path | None = None
-    """Every mail becomes a file in this folder: for demonstrations."""
-    smtp: str = ""
-    """Not available in this version."""
-
-    def __post_init__(self) -> None:
-        require(not self.smtp, "[mail] smtp", "(not shown)", "not available in this version. Use dir.")
-
-
 def set_field(struct: msgspec.Struct, name: str, value: object) -> None:
     """Put a value into its one canonical form while the struct is being made."""
     msgspec.structs.force_setattr(struct, name, value)

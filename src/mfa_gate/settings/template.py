@@ -23,6 +23,15 @@ name = "X-Remote-User"
 """,
 }
 
+_MAIL: Final = """\
+# smtp = "smtp://mail.example.org:587"    # with STARTTLS; smtps:// is TLS from the start
+# sender = "two-step@example.org"
+# user = "mfa-gate"
+# password = "env:MAIL_PASSWORD"
+# domain = "example.org"    # where people get mail whose address the portal does not tell
+# dir = "mail"    # instead of all that: every mail becomes a file
+"""
+
 SourceName = Literal["flask_session", "starlette_session", "remote_user", "header"]
 
 
@@ -39,6 +48,7 @@ def default_toml(
     keys: Path = Path("mfa-gate.keys"),
     anchor: Path = Path("anchor/mfa-gate.anchor"),
     mail: Path | None = None,
+    mail_domain: str = "",
     admins: tuple[str, ...] = ("admin",),
     help_desk: tuple[str, ...] = (),
     setup_code: bool = True,
@@ -57,7 +67,7 @@ def default_toml(
         url=_quoted(url),
         keys=_quoted(str(keys)),
         anchor=_quoted(str(anchor)),
-        mail='# dir = "mail"' if mail is None else f"dir = {_quoted(str(mail))}",
+        mail=_MAIL if mail is None else f"dir = {_quoted(str(mail))}\ndomain = {_quoted(mail_domain)}\n",
         admins=_listed(admins),
         help_desk=_listed(help_desk),
         setup_code=str(setup_code).lower(),
@@ -136,6 +146,6 @@ help_desk = {help_desk}
 # Whether an administrator's first enrollment needs the code that `mfa-gate init` prints.
 setup_code = {setup_code}
 
+# Reminders, and notices of what was done to somebody's two-step.
 [mail]
-{mail}
-"""
+{mail}"""

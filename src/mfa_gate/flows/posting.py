@@ -1,0 +1,47 @@
+"""What the flows need from whatever carries mail: a line that takes letters one by one, and says what came of each.
+
+A letter is offered first and sent afterwards, so that what must be written down before it leaves is written in between,
+when the only thing that can still go wrong is the sending itself.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """One message, ready to be sent. `id` names it for ever: whoever gets it twice can tell by that."""
+
+    id: str
+    to: str
+    """One mailbox, as `core.mailboxes` has judged it."""
+    content: bytes
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """The server does not take this letter; nothing was sent. `for_good`: trying again later does not help."""
+
+    for_good: bool
+    code: str
+    """What it answered: a number, and nothing that anybody else wrote."""
+
+
+class Line(Protocol):
+    """An open connection, used by one thread. Every method raises `MailUnavailable` if it is of no more use."""
+
+    def offer(self, letter: Letter) -> Refused | None:
+        """Say who it is for; None: it would be taken. Nothing is sent yet."""
+
+    def withdraw(self) -> None:
+        """Do not send what was offered."""
+
+    def send(self) -> Refused | None:
+        """Send what was offered; None: it is on its way. Raises `OutcomeUnknown` if nobody can tell."""
+
+
+class Post(Protocol):
+    """Used by background jobs, and by `mfa-gate check`."""
+
+    def line(self) -> AbstractContextManager[Line]:
+        """A connection that is ready for letters. Raises `MailUnavailable`."""

@@ -1,0 +1,1 @@
+"""How a message leaves the gate: to a mail server, or into a folder; it must not know to whom and why."""

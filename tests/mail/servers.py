@@ -1,0 +1,147 @@
+"""A real mail server on a free port of this machine, and what it was given."""
+
+import asyncio
+import email
+import email.policy
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Self
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+USER, PASSWORD = "gate", "swordfish"
+
+
+def certified(folder: Path) -> ssl.SSLContext:
+    """A server of 127.0.0.1; whoever trusts `ca.pem` in the folder trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.org")])
+    today = datetime(2026, 1, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(today)
+        .not_valid_after(today + timedelta(days=36_500))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    return context
+
+
+class MailServer:
+    """Takes every letter, unless it is told otherwise. A context manager; `port` is known from the start."""
+
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None = None,
+        *,
+        from_the_start: bool = False,
+        **options: Any,  # noqa: ANN401 - aiosmtpd's own
+    ) -> None:
+        self.letters: list[tuple[str, EmailMessage]] = []
+        """(recipient on the envelope, message)."""
+        self.senders: list[str] = []
+        self.raw: list[bytes] = []
+        self.greeted = 0
+        self.refuses: dict[str, str] = {}
+        """By recipient, what is answered instead of 250."""
+        self.answers_data: str = "250 OK"
+        self.on_data: Callable[[str], object] = lambda _: None
+        """Called with the recipient once a whole message has come, before it is answered."""
+        self.leaves_after_data = False
+        """Closes the connection instead of answering a message, which it has taken."""
+        self._options = {"tls_context": tls} | options if not from_the_start else options
+        self._tls = tls if from_the_start else None
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+
+    def messages_to(self, recipient: str) -> list[EmailMessage]:
+        return [message for to, message in self.letters if to == recipient]
+
+    # What aiosmtpd calls.
+
+    async def handle_EHLO(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.greeted += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refuses:
+            return self.refuses[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        (recipient,) = envelope.rcpt_tos
+        if self.answers_data.startswith("2"):
+            assert isinstance(envelope.content, bytes)
+            assert envelope.mail_from is not None
+            self.raw.append(envelope.content)
+            message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+            assert isinstance(message, EmailMessage)
+            self.letters.append((recipient, message))
+            self.senders.append(envelope.mail_from)
+        await asyncio.get_running_loop().run_in_executor(None, self.on_data, recipient)
+        if self.leaves_after_data:
+            assert server.transport is not None
+            server.transport.close()
+        return self.answers_data
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        options = {"timeout": 60, **self._options}
+        self._loop.run_until_complete(
+            self._loop.create_server(
+                lambda: SMTP(self, loop=self._loop, **options), sock=self._socket, ssl=self._tls
+            )
+        )
+        self._loop.run_forever()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+        self._socket.close()
+
+
+def signs_in(_: SMTP, __: object, ___: object, mechanism: str, found: LoginPassword) -> AuthResult:
+    """Lets USER in with PASSWORD."""
+    right = (found.login, found.password) == (USER.encode(), PASSWORD.encode())
+    return AuthResult(success=right, handled=False)
