@@ -1,4 +1,8 @@
-"""The Flask portal behind the gate: run it as a module, or give `app` to a WSGI server."""
+"""The Flask portal behind the gate: run it as a module, or give `app` to a WSGI server.
+
+Where that server has more than one process, `[store] url` in the settings is a Redis: redis://localhost:6379/0. For one
+machine SQLite does, too.
+"""
 
 import os
 from urllib.parse import urlsplit

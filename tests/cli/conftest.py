@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.shell import Shell
+from tests.stores.redis_servers import own_server, servers
+
+__all__ = ["own_server", "servers"]
 
 
 @pytest.fixture

@@ -11,11 +11,15 @@ import tomllib
 from pathlib import Path
 
 import httpx2
+import pyotp
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.cli.demos import GRACE, PROGRAM, REPOSITORY, App, both, command, demo
+from tests.stores.redis_servers import Servers
+
+OURS = {"MFA-Gate-Request": "1"}
 
 
 @both
@@ -98,6 +102,31 @@ def test_another_store(tmp_path: Path) -> None:
         assert store.is_file()
         assert not (data / "store").exists()
         command(data, "policy", "show")
+
+
+@both
+def test_redis_as_the_store_keeps_the_same_story(app: App, servers: Servers, tmp_path: Path) -> None:
+    data, url = tmp_path / "data", servers.emptied("redis-7").url
+    cookies = httpx2.Cookies()
+    with demo(app, data, "--store", url) as running, httpx2.Client(base_url=running.url) as browser:
+        assert f"store   {url}\n" in running.said
+        assert not (data / "store").exists()
+        browser.post("/login", data={"username": "admin", "password": "demo"})
+        begun = browser.post("/mfa/api/v1/totp", json={}, headers=OURS).json()
+        proof = {"enrollment": begun["enrollment"], "code": pyotp.TOTP(begun["secret"]).now()}
+        assert browser.post("/mfa/api/v1/totp/confirm", json=proof, headers=OURS).status_code == 200
+        on = {"require_two_step": True}
+        assert browser.patch("/mfa/api/v1/admin/policy", json=on, headers=OURS).status_code == 200
+        assert "confidential" in browser.get("/files").text
+        cookies.update(browser.cookies)
+        assert running.ends() == 0
+    with demo(app, data, "--store", url) as running:
+        assert "confidential" in httpx2.get(f"{running.url}/files", cookies=cookies).text
+        basic = httpx2.BasicAuth("carol", "demo")
+        assert httpx2.get(f"{running.url}/files", auth=basic).status_code == 401
+        (person,) = json.loads(command(data, "users", "list", "--json").stdout)
+        assert (person["user"], person["status"]) == ("admin", "enrolled")
+        assert running.ends() == 0
 
 
 @both

@@ -9,6 +9,7 @@ import pytest
 
 from mfa_gate.keys import KeyRing
 from tests.cli.shell import NOW, REALM, Shell
+from tests.stores.redis_servers import Servers
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -83,6 +84,27 @@ def test_options_stand_in_the_file(bare: Shell) -> None:
     assert (data["public_url"], data["name"]) == ("https://portal.example.org", "Ward")
     assert data["identity"][0]["source"] == "starlette_session"
     assert data["admin"] == {"admins": ["ann", "ben"], "help_desk": ["hal"], "setup_code": True}
+
+
+def test_a_server_may_be_the_store(bare: Shell, servers: Servers) -> None:
+    url = servers.emptied("redis-7").url
+    made = bare.json("init", "--store", url)
+    assert made["store"] == url
+    assert tomllib.loads(bare.settings.read_text("utf-8"))["store"] == {"url": url}
+    assert bare.visits("alice").subject == "alice"
+    other = Shell(bare.folder.parent / "other")
+    assert "is there already and is not overwritten" in other("init", "--store", url, code=1).stderr
+    assert not other.settings.exists()
+
+
+def test_the_password_of_a_server_need_not_stand_in_the_file(bare: Shell, servers: Servers) -> None:
+    server = servers.emptied("redis-7")
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "gate", "on", ">secret-12", "~mfa:*", "&mfa:*", "+@all")
+    bare.environ["STORE_URL"] = f"redis://gate:secret-12@127.0.0.1:{server.port}/0"
+    bare("init", "--store", "env:STORE_URL")
+    assert "secret-12" not in bare.settings.read_text("utf-8")
+    assert [each["user"] for each in bare.json("users", "list")] == ["admin"]
 
 
 def test_each_administrator_gets_a_code_of_their_own(bare: Shell) -> None:

@@ -30,7 +30,7 @@ def test_what_it_is_told_stands_in_it() -> None:
         default_toml(
             public_url="https://portal.example.org",
             name='Ward "3" \\ {north}',
-            store=Path("/data/store/gate.db"),
+            store="sqlite:///data/store/gate.db",
             keys=Path("/data/keys/gate.keys"),
             anchor=Path("/data/anchor/gate"),
             mail=Path("/data/mail"),

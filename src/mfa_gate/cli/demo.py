@@ -33,9 +33,14 @@ ROOT = Path(__file__).resolve().parents[3]
     type=click.Path(path_type=Path, file_okay=False),
     default="demo-data",
     show_default=True,
-    help="Folder for settings, keys, store, anchor and mail; a second start finds what the first one left.",
+    help="Folder for settings, keys, anchor, mail and the SQLite store; a second start finds what the first one left.",
 )
-@click.option("--store", "store_url", metavar="URL", help="Another store.  [default: SQLite in the folder]")
+@click.option(
+    "--store",
+    "store_url",
+    metavar="URL",
+    help="Where accounts are kept, redis://localhost:6379/0 for example.  [default: SQLite in the folder]",
+)
 @pass_invocation
 def demo(invocation: Invocation, app: str, port: int, data: Path, store_url: str | None) -> None:
     """Start the example portal behind the gate.
@@ -93,7 +98,8 @@ def _say(site: "Site", data: Path) -> None:
     click.echo(f"The example portal is behind the gate at {site.settings.public_url}")
     click.echo(f"  users   {users}; everybody's password is {PASSWORD}")
     click.echo(f"  mail    once there is any, goes to {site.settings.mail.dir}/")
-    click.echo(f"  data    {data}/: settings, keys, store and anchor, kept for the next start")
+    click.echo(f"  data    {data}/: settings, keys and anchor, kept for the next start")
+    click.echo(f"  store   {site.settings.store}")
     click.echo(f"  shell   {sys.argv[0]} --settings {site.settings_path} users list")
     click.echo(
         "The settings of the demo waive the administrator's setup code: whoever knows the password of admin"

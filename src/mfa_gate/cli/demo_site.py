@@ -3,7 +3,6 @@
 A second start finds what the first one left. Only the settings are written anew, as the options say.
 """
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ SECRET: Final = Path("portal/secret")
 _ACCENT: Final = "#0f6b6b"
 _LOGO: Final = Path(__file__).resolve().parents[3] / "examples/hospital/static/icon.svg"
 """The example portal's own."""
-_STORE: Final = Path("store/mfa-gate.db")
+_STORE: Final = "sqlite:store/mfa-gate.db"
 _HEAD: Final = """\
 # Written by `mfa-gate demo` at each start: what you change here is lost then. Copy it to try other settings.
 
@@ -73,7 +72,7 @@ def _settings_text(app: App, port: int, store_url: str | None) -> str:
         help_text="Need help? Call the help desk at extension 2200, day and night.",
         source="flask_session" if app == "flask" else "starlette_session",
         secret=f"file:{SECRET}",
-        store=_STORE,
+        store=store_url or _STORE,
         keys=Path("keys/mfa-gate.keys"),
         anchor=Path("anchor/mfa-gate.anchor"),
         mail=Path("mail"),
@@ -82,10 +81,7 @@ def _settings_text(app: App, port: int, store_url: str | None) -> str:
         help_desk=("help",),
         setup_code=False,
     )
-    text = _STEP_UP.sub(_ARCHIVE, text)
-    if store_url is not None:
-        text = text.replace(f'"sqlite:{_STORE}"', json.dumps(store_url))
-    return _HEAD + text
+    return _HEAD + _STEP_UP.sub(_ARCHIVE, text)
 
 
 def _write(path: Path, text: str) -> None:

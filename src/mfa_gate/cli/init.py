@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 @click.option(
     "--secret", help="Where the portal's own secret is: env:NAME or file:PATH.  [default: env:PORTAL_SECRET]"
 )
+@click.option(
+    "--store",
+    metavar="URL",
+    help="Where accounts are kept: redis://HOST:6379/0 for several processes or machines, env:NAME if there is a "
+    "password in it.  [default: SQLite in a folder beside the settings]",
+)
 @click.option("--admin", "admins", multiple=True, help="An administrator's account name.  [default: admin]")
 @click.option("--help-desk", multiple=True, help="Account name of somebody at the help desk.")
 @json_option

@@ -44,7 +44,7 @@ def default_toml(
     help_text: str = "",
     source: SourceName = "flask_session",
     secret: str = "env:PORTAL_SECRET",  # noqa: S107 - a reference, not a secret
-    store: Path = Path("store/mfa-gate.db"),
+    store: str = "sqlite:store/mfa-gate.db",
     keys: Path = Path("mfa-gate.keys"),
     anchor: Path = Path("anchor/mfa-gate.anchor"),
     mail: Path | None = None,
@@ -53,8 +53,7 @@ def default_toml(
     help_desk: tuple[str, ...] = (),
     setup_code: bool = True,
 ) -> str:
-    """A commented settings file; relative paths start at the folder in which it will be kept."""
-    url = f"sqlite://{store}" if store.is_absolute() else f"sqlite:{store}"
+    """A commented settings file; relative paths start at the folder in which it will be kept, in `store` too."""
     return _TEMPLATE.format(
         public_url=_quoted(public_url),
         name=_quoted(name),
@@ -64,7 +63,7 @@ def default_toml(
         source=_quoted(source),
         source_keys=_SOURCES[source].format(secret=_quoted(secret)),
         proxies='["127.0.0.1"]' if source == "header" else "[]",
-        url=_quoted(url),
+        url=_quoted(store),
         keys=_quoted(str(keys)),
         anchor=_quoted(str(anchor)),
         mail=_MAIL if mail is None else f"dir = {_quoted(str(mail))}\ndomain = {_quoted(mail_domain)}\n",
@@ -126,6 +125,8 @@ credentials = []    # "cookie:remember_token", "header:X-Api-Key", "query:token"
 [[identity]]
 source = {source}
 {source_keys}
+# redis:// (rediss:// beyond this machine) where more than one process serves the portal; a URL with a password as
+# "env:NAME". SQLite is one file, for the processes of one machine.
 [store]
 url = {url}
 
