@@ -3,8 +3,13 @@
 from typing import Literal, cast
 
 import pytest
+from hypothesis import settings
 
 Scale = Literal["small", "full"]
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("mfa_gate", deadline=None)
+settings.load_profile("mfa_gate")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import threading
 from typing import Any
 
 import pytest
@@ -103,18 +105,22 @@ def test_the_wsgi_door_carries_the_same_api(strict: House) -> None:
     assert app.post(f"{API}/totp", big, headers={**named, "Content-Type": "application/json"}, status=413)
 
 
-def _no_randomness(size: int) -> bytes:
-    message = f"secret cause: {size} bytes"
-    raise OSError(message)
-
-
 def test_w23_a_failure_that_nobody_thought_of_is_503_without_its_cause(
     strict: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    clock = strict.clock
-    gate = Gate(strict.settings, sources=Sources(clock=clock, monotonic=clock, random=_no_randomness))
+    clock, exhausted = strict.clock, threading.Event()
+
+    def random(size: int) -> bytes:
+        if exhausted.is_set():
+            message = f"secret cause: {size} bytes"
+            raise OSError(message)
+        return os.urandom(size)
+
+    gate = Gate(strict.settings, sources=Sources(clock=clock, monotonic=clock, random=random))
     alice = ApiClient(strict, "alice")
     alice.client = TestClient(gate.asgi(strict.app), base_url=strict.home, client=("127.0.0.1", 50_000))
+    assert alice.get("status").status_code == 200
+    exhausted.set()
     answer = alice.post("totp")
     assert problem_of(answer) == (503, "unavailable")
     assert "cause" not in answer.text
