@@ -54,6 +54,18 @@ def test_what_it_says_for_people(bare: Shell) -> None:
     assert "mfa-gate check" in said
 
 
+def test_the_portals_own_names_can_be_given(bare: Shell) -> None:
+    bare("init", "--cookie", "portal_session", "--field", "who.id")
+    (source,) = tomllib.loads(bare.settings.read_text("utf-8"))["identity"]
+    assert (source["cookie"], source["field"]) == ("portal_session", "who.id")
+
+
+@pytest.mark.parametrize("name", ["--cookie", "--field", "--secret"])
+def test_what_another_source_would_not_read_is_refused(bare: Shell, name: str) -> None:
+    assert f"Leave out {name}" in bare("init", "--source", "remote_user", name, "env:X", code=2).stderr
+    assert not bare.settings.exists()
+
+
 def test_a_second_time_it_refuses_and_changes_nothing(shell: Shell) -> None:
     before = tree(shell.folder)
     assert "is there already and is not overwritten" in shell("init", code=1).stderr

@@ -132,6 +132,58 @@ class TestBoth:
     def test_a_session_without_a_user_is_nobodys(self, framework: str, session: object) -> None:
         assert read(framework, session) == NOBODY
 
+    def test_a_field_that_the_portal_does_not_have_is_told_once(
+        self, framework: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        found = configured(framework, field="username")
+        for _ in range(3):
+            assert (
+                found.read(request(f"session={cookie(framework, {'user': 'alice', 'csrf': 'x'})}"), NOW)
+                == NOBODY
+            )
+        (said,) = caplog.messages
+        assert f'[[identity]] {framework}_session, field = "username"' in said
+        assert "It holds: csrf, user." in said
+        assert "alice" not in said
+
+    def test_so_is_an_id_of_the_sign_in(self, framework: str, caplog: pytest.LogCaptureFixture) -> None:
+        assert read(framework, {"user": "alice"}, session_id_field="sid") == NOBODY
+        assert 'session_id_field = "sid"' in caplog.text
+
+    @pytest.mark.parametrize("session", [{}, {"user": ""}, {"user": False}])
+    def test_what_says_nothing_of_the_settings_is_not_told(
+        self, framework: str, session: object, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert read(framework, session) == NOBODY
+        assert not caplog.messages
+
+    def test_once_somebody_was_named_strangers_are_nothing_to_tell(
+        self, framework: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        found = configured(framework)
+        found.read(request(f"session={cookie(framework, {'user': 'alice'})}"), NOW)
+        found.read(request(f"session={cookie(framework, {'csrf': 'x'})}"), NOW)
+        assert not caplog.messages
+
+    def test_a_cookie_under_another_name_is_told_once(
+        self, framework: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        found = configured(framework)
+        line = f"theme=dark; portal={cookie(framework, {'user': 'alice'})}"
+        for _ in range(3):
+            assert found.read(request(line), NOW) == NOBODY
+        (said,) = caplog.messages
+        assert 'cookie = "session": no such cookie came' in said
+        assert 'Write cookie = "portal".' in said
+
+    def test_somebody_elses_cookies_are_nothing_to_tell(
+        self, framework: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        found = configured(framework)
+        for session, secret in (({"user": "alice"}, "another-secret-of-theirs"), ({"csrf": "x"}, SECRET)):
+            found.read(request(f"other={cookie(framework, session, secret)}"), NOW)
+        assert not caplog.messages
+
     @pytest.mark.parametrize(
         "subject",
         [True, 1.5, ["alice"], {"id": 1}, "x" * 256, "a\nb", "a\0", "a\u200bb", "a\u202eb", "   ", 10**30],

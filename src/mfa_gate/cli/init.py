@@ -19,7 +19,7 @@ from mfa_gate.cli.invocation import (
     subject_in,
 )
 from mfa_gate.cli.output import moment, say_facts, say_json
-from mfa_gate.settings import Settings, default_toml
+from mfa_gate.settings import FlaskSession, Settings, StarletteSession, default_toml
 from mfa_gate.settings.template import SourceName
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     help="Where accounts are kept: redis://HOST:6379/0 for several processes or machines, env:NAME if there is a "
     "password in it.  [default: SQLite in a folder beside the settings]",
 )
+@click.option("--cookie", help="Name of the portal's session cookie.  [default: session]")
+@click.option(
+    "--field", help="Where in the portal's session the account name stands, such as user.id.  [default: user]"
+)
 @click.option("--admin", "admins", multiple=True, help="An administrator's account name.  [default: admin]")
 @click.option("--help-desk", multiple=True, help="Account name of somebody at the help desk.")
 @json_option
@@ -61,6 +65,7 @@ def init(invocation: Invocation, /, *, as_json: bool, **choices: str | tuple[str
         raise click.UsageError(
             f'"{path}" is there already and is not overwritten. Leave out {names}, or edit it.'
         )
+    _refuse_unread(given)
     settings = invocation.settings() if text is None else invocation.settings_in(tomllib.loads(text))
     codes = _found(invocation, settings, text)
     if as_json:
@@ -73,6 +78,10 @@ def init(invocation: Invocation, /, *, as_json: bool, **choices: str | tuple[str
     click.echo()
     click.echo("Keep a copy of the keys elsewhere: without them nobody can read the store.")
     click.echo("Next: give the gate the portal's secret as the settings say, then run `mfa-gate check`.")
+    if isinstance(settings.identity[0], FlaskSession | StarletteSession):
+        click.echo(
+            "Sign in to the portal once: if `cookie` or `field` is not as it has them, the log names them."
+        )
 
 
 @click.command()
@@ -94,6 +103,14 @@ def admin_code(invocation: Invocation, user: str, realm: str | None, *, as_json:
         say_json(_as_json(made))
     else:
         _say_code(made)
+
+
+def _refuse_unread(given: Mapping[str, str | tuple[str, ...]]) -> None:
+    """What only a session cookie has must not be given, and silently dropped, for another source."""
+    source = given.get("source", "flask_session")
+    names = ", ".join(f"--{name}" for name in ("secret", "cookie", "field") if name in given)
+    if names and source in {"remote_user", "header"}:
+        raise click.UsageError(f"--source {source} reads no session cookie. Leave out {names}.")
 
 
 def _written(given: Mapping[str, str | tuple[str, ...]]) -> str:

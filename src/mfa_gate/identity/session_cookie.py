@@ -12,6 +12,7 @@ from mfa_gate.core.accounts import Identity
 from mfa_gate.core.cookies import cookie_values, join_cookie_headers
 from mfa_gate.core.messages import GateRequest
 from mfa_gate.identity.claims import groups_from, subject_from, text_from
+from mfa_gate.identity.fit import Fit
 from mfa_gate.identity.source import NOBODY, Reading
 from mfa_gate.settings import FlaskSession, StarletteSession
 
@@ -20,6 +21,8 @@ MAX_SESSION_BYTES: Final = 64 * 1024
 SKEW_SECONDS: Final = 60
 """How far the portal's clock may differ from ours; a cookie must not be nobody's here while the portal believes it."""
 
+MOST_OTHERS: Final = 20
+"""Cookies of one request in which a session is looked for that did not come under its name."""
 _SHORTEST: Final = 30
 """Characters of payload, time and SHA-1 signature. Shorter text is not worth a signature check."""
 
@@ -46,11 +49,15 @@ class SessionCookieSource:
         self.stable_session_id = bool(settings.session_id_field)
         self._settings = settings
         self._open = opener
+        self._fit = Fit(settings)
 
     def read(self, request: GateRequest, now: int) -> Reading:
         """Whom the cookie names; whoever any copy names if it came twice."""
-        values = cookie_values(join_cookie_headers(request.values("cookie")), self._settings.cookie)
+        line = join_cookie_headers(request.values("cookie"))
+        values = cookie_values(line, self._settings.cookie)
         if not values:
+            if line and self._fit.wants_other_cookies:
+                self._look_elsewhere(line, now)
             return NOBODY
         identities: dict[Identity, None] = {}
         unreadable, ambiguous = False, len(values) > 1
@@ -72,6 +79,8 @@ class SessionCookieSource:
     def _person(self, session: Session) -> Identity | Unreadable | None:
         wanted = self._settings
         value = within(session, wanted.field)
+        if value is None:
+            self._fit.lacks("field", wanted.field, session)
         if value is None or value is False or value == "":
             return None
         subject = subject_from(value)
@@ -82,7 +91,9 @@ class SessionCookieSource:
         )
         # Security: without the promised id a new sign-in would look like the old one, and not be asked for a code.
         if wanted.session_id_field and session_id is None:
+            self._fit.lacks("session_id_field", wanted.session_id_field, session)
             return None
+        self._fit.named()
         return Identity(
             source=self.name,
             realm=self.realm,
@@ -93,6 +104,16 @@ class SessionCookieSource:
             groups=groups_from(within(session, wanted.groups_field)),
             case_insensitive=wanted.case_insensitive,
         )
+
+    def _look_elsewhere(self, line: str, now: int) -> None:
+        """Whether the portal's session came under another name than that of the settings."""
+        for pair in line.split(";", MOST_OTHERS)[:MOST_OTHERS]:
+            name, _, value = pair.partition("=")
+            text, _ = _as_frameworks_read(value)
+            session = self._open(text, now) if len(text) >= _SHORTEST else None
+            if isinstance(session, Mapping) and within(session, self._settings.field) is not None:
+                self._fit.found_elsewhere(name.strip())
+                return
 
 
 def within(session: Session, path: str) -> object:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 _SESSION_KEYS: Final = """\
-cookie = "session"
+cookie = {{cookie}}
 # {what}, from the environment or a file of its own: never in this file.
 secret = {{secret}}
 # The key of the session that holds the account's name; "user.id" looks for id inside user.
-field = "user"
+field = {{field}}
 # session_id_field = "sid"    # if the portal gives each sign-in an id of its own
 """
 _SOURCES: Final = {
@@ -44,6 +44,8 @@ def default_toml(
     help_text: str = "",
     source: SourceName = "flask_session",
     secret: str = "env:PORTAL_SECRET",  # noqa: S107 - a reference, not a secret
+    cookie: str = "session",
+    field: str = "user",
     store: str = "sqlite:store/mfa-gate.db",
     keys: Path = Path("mfa-gate.keys"),
     anchor: Path = Path("anchor/mfa-gate.anchor"),
@@ -61,7 +63,9 @@ def default_toml(
         logo='# logo = "logo.svg"' if logo is None else f"logo = {_quoted(str(logo))}",
         help_text=f"help_text = {_quoted(help_text)}" if help_text else '# help_text = "Call extension 100."',
         source=_quoted(source),
-        source_keys=_SOURCES[source].format(secret=_quoted(secret)),
+        source_keys=_SOURCES[source].format(
+            secret=_quoted(secret), cookie=_quoted(cookie), field=_quoted(field)
+        ),
         proxies='["127.0.0.1"]' if source == "header" else "[]",
         url=_quoted(store),
         keys=_quoted(str(keys)),
