@@ -18,6 +18,8 @@ from mfa_gate.settings import Settings
 
 HOUR_SECONDS = 3600
 DAY_SECONDS = 24 * HOUR_SECONDS
+MAIL_SECONDS = 90
+"""Longer than a turn of a mail job, and a mail server that lets us wait for every answer."""
 
 if TYPE_CHECKING:
     from mfa_gate.anchors import AnchorFile
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from mfa_gate.flows.checkpoints import Checkpointer
     from mfa_gate.flows.jobs import Jobs
     from mfa_gate.flows.posting import Post
+    from mfa_gate.flows.reminding import Reminding
     from mfa_gate.keyed import Keyed
+    from mfa_gate.mail.letters import Letters
 
     Keys = KeyRing | Keyed
     """A ring that stays as it is, or what follows the key file."""
@@ -39,6 +43,10 @@ class Sources(Protocol):
     @property
     def clock(self) -> Callable[[], float]:
         """UTC seconds."""
+
+    @property
+    def monotonic(self) -> Callable[[], float]:
+        """Seconds that never go back."""
 
     @property
     def random(self) -> Callable[[int], bytes]:
@@ -134,8 +142,11 @@ def checkpointer(settings: Settings, keys: "Keys", store: Store, sources: Source
     return Checkpointer(store, keeper, keyed.sign_checkpoint, keyed.is_our_checkpoint)
 
 
-def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "tuple[Jobs, Jobs]":
-    """The jobs of one process: the quick ones, and those that may take long and want a thread of their own."""
+def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "tuple[Jobs, Jobs, Jobs]":
+    """The jobs of one process: the quick ones, those that may take long, and those that wait for a mail server.
+
+    Each wants a thread of its own.
+    """
     from mfa_gate.flows.jobs import Job, Jobs
 
     signer = checkpointer(settings, keys, store, sources)
@@ -148,21 +159,82 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
     slow = (
         Job(name="examination", every_seconds=DAY_SECONDS, first_after=HOUR_SECONDS, run=examiner.examine),
     )
-    return Jobs(store, quick, holder), Jobs(store, slow, holder)
+    made = cache(lambda: reminding(settings, store, sources))
+    mail = (
+        Job(
+            name="reminders", every_seconds=2, longest_seconds=MAIL_SECONDS, run=lambda now: made().turn(now)
+        ),
+    )
+    return Jobs(store, quick, holder), Jobs(store, slow, holder), Jobs(store, mail, holder)
 
 
-def post(settings: Settings) -> "Post | None":
-    """What carries mail; None where the settings name nothing."""
+def reminding(settings: Settings, store: Store, sources: Sources) -> "Reminding":
+    """The job that sends reminders."""
+    from mfa_gate.flows.delivering import Delivering
+    from mfa_gate.flows.reminding import Reminding
+
+    delivering = Delivering(
+        store,
+        store,
+        writer=letters(settings),
+        domain=settings.mail.domain,
+        administers=lambda account: settings.is_admin(account) is not None,
+        clock=sources.clock,
+    )
+    return Reminding(
+        store,
+        store,
+        store,
+        store,
+        delivering=delivering,
+        post=post(settings),
+        clock=sources.clock,
+        monotonic=sources.monotonic,
+    )
+
+
+def post(settings: Settings) -> "Post":
+    """What carries mail; where the settings name nothing, everything waits."""
     mail = settings.mail
     if mail.dir is not None:
         from mfa_gate.mail.folder import FolderPost
 
         return FolderPost(mail.dir)
-    if mail.server is None:
-        return None
-    from mfa_gate.mail.smtp import SmtpPost
+    if mail.server is not None:
+        from mfa_gate.mail.smtp import SmtpPost
 
-    return SmtpPost(mail, mail.server, settings.host)
+        return SmtpPost(mail, mail.server, settings.host)
+    from mfa_gate.mail.nowhere import Nowhere
+
+    return Nowhere()
+
+
+def letters(settings: Settings) -> "Letters":
+    """What writes the letters, in the language of the settings."""
+    from mfa_gate.core.mailboxes import mail_domain
+    from mfa_gate.mail.letters import Letters
+    from mfa_gate.mail.messages import Letterhead
+    from mfa_gate.web import dates, theme, translations
+
+    catalogs = translations.load_translations()
+    language = translations.choose_language(settings.language, catalogs)
+    catalog, zone = catalogs[language], dates.zone_named(settings.time_zone)
+    help_url = settings.help_url
+    return Letters(
+        Letterhead(
+            portal=settings.name,
+            sender=settings.mail.sender or f"two-step@{mail_domain(settings.host) or 'localhost'}",
+            home=f"{settings.public_url}{settings.mount}",
+            help_text=settings.help_text,
+            help_url=f"{settings.public_url}{help_url}" if help_url.startswith("/") else help_url,
+            language=language,
+            direction=translations.direction(language),
+            accent=settings.accent,
+            ink=theme.ink_on(settings.accent),
+        ),
+        catalog,
+        lambda at, now: dates.in_words(at, "date", now=now, zone=zone, translate=catalog.gettext),
+    )
 
 
 def create_store(settings: Settings, keys: "Keys", sources: Sources, actor: Actor) -> Store:

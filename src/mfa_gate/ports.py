@@ -13,6 +13,7 @@ from mfa_gate.core.checkpoints import Anchor, Entry, Reached, Signed
 from mfa_gate.core.events import Event
 from mfa_gate.core.grants import Grant
 from mfa_gate.core.policy import Policy, Status
+from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
 
 
@@ -292,6 +293,28 @@ class Leases(Protocol):
         """True while nobody else has taken the lease."""
 
 
+class Outbox(Protocol):
+    """Used by reminders: which mail is to be sent, and what came of it. It holds ids and words of ours only."""
+
+    def runs(self, *, open_only: bool) -> tuple[ReminderRun, ...]:
+        """Those that still have something to do, or all that are kept; oldest first."""
+
+    def run(self, run_id: str) -> ReminderRun | None:
+        """The run of this id."""
+
+    def save_run(self, run: ReminderRun, results: tuple[Result, ...] = ()) -> ReminderRun:
+        """Write a run (its `version` is the one that was read, 0: a new one) as version + 1, and add results.
+
+        Everything or nothing. Raises `StaleState`.
+        """
+
+    def results(self, run_id: str, outcome: Outcome, after: int, limit: int) -> tuple[Result, ...]:
+        """The results of one outcome in the order in which they were added, but for the first `after`."""
+
+    def drop_run(self, run_id: str) -> None:
+        """Forget a run and its results; one that is not there is no error."""
+
+
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
     """Something about a store that somebody should mend (`error`) or know, with its cure."""
 
@@ -307,7 +330,9 @@ class Health(Protocol):
         """What endangers what is stored: persistence, reach, clocks."""
 
 
-class Store(FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail, Leases, Health, Protocol):
+class Store(
+    FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail, Leases, Outbox, Health, Protocol
+):
     """What a backend offers; wiring hands each user only the part that it needs."""
 
     store_id: str

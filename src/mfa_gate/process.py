@@ -132,7 +132,7 @@ class PerProcess:
 
     def _help(self, store: Store, door: Door) -> tuple[Helper, ...]:
         """What goes on beside the requests of this process, each in a thread of its own."""
-        quick, slow = background(self.settings, self._key(), store, self.sources)
+        quick, slow, mail = background(self.settings, self._key(), store, self.sources)
 
         def turn(jobs: Jobs) -> None:
             jobs.turn(int(self.sources.clock()))
@@ -144,6 +144,7 @@ class PerProcess:
                 name="mfa-gate-jobs",
             ),
             Watch([partial(turn, slow)], name="mfa-gate-examination"),
+            Watch([partial(turn, mail)], name="mfa-gate-mail"),
         )
 
     def _bring_traffic(self, flush: Callable[[int], None]) -> None:

@@ -40,7 +40,11 @@ def said() -> set[tuple[str | None, str]]:
     with (WEB / "locale" / "babel.cfg").open(encoding="utf-8") as mapping:
         methods, options = parse_mapping_cfg(mapping)  # type: ignore[no-untyped-call]
     keywords = {**DEFAULT_KEYWORDS, "N_": None, "translate": None}
-    found = extract_from_dir(WEB, methods, options, keywords)
+    found = [
+        each
+        for folder in (WEB, WEB.parent / "mail")
+        for each in extract_from_dir(folder, methods, options, keywords)
+    ]
     return {(context, first(message)) for _, _, message, _, context in found}
 
 

@@ -86,11 +86,10 @@ def _clock_problems(now: int) -> Iterator[Problem]:
 
 
 def _mail_problems(settings: Settings) -> Iterator[Problem]:
-    carrier = post(settings)
-    if carrier is None:
+    if not settings.mail.leaves:
         return
     try:
-        with carrier.line():
+        with post(settings).line():
             pass
     except MailUnavailable as error:
         yield _error("mail", str(error))

@@ -69,6 +69,16 @@ class Exemption(msgspec.Struct, frozen=True, kw_only=True):
     until: int
 
 
+class Reminder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The last mail that reminded this person. `claimed`: it is about to leave, or nobody knows whether it has."""
+
+    run: str
+    at: int
+    round: int = 0
+    outcome: Literal["claimed", "sent", "failed", "unknown"] = "claimed"
+    why: str = ""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One person's record. `version` 0 means that it was never stored."""
 
@@ -88,6 +98,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recovery: RecoveryCodes | None = None
     setup_code: SetupCode | None = None
     exemption: Exemption | None = None
+    reminder: Reminder | None = None
     reset_at: int = 0
     tried_while_paused_at: int = 0
 

@@ -48,6 +48,10 @@ EventKind = Literal[
     "key_retired",
     "store_restored",
     "tampering_noticed",
+    "reminders_begun",
+    "reminders_finished",
+    "reminder_sent",
+    "reminder_failed",
 ]
 
 Audience = Literal["owner", "admins"]

@@ -25,12 +25,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     every_seconds: int
     first_after: int = 0
     """Seconds from the first turn of a process to its own first try."""
+    longest_seconds: int = 0
+    """How long a run may take, if that is longer than a lease usually is."""
     run: Callable[[int], object]
 
     @property
     def lease_seconds(self) -> int:
         """Longer than until the next turn, so that who has the job keeps it."""
-        return max(LEASE_SECONDS, 2 * self.every_seconds)
+        return max(LEASE_SECONDS, 2 * self.every_seconds, self.longest_seconds)
 
 
 class Jobs:

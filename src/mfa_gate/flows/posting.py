@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from mfa_gate.core.accounts import Account
+
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """One message, ready to be sent. `id` names it for ever: whoever gets it twice can tell by that."""
@@ -38,6 +40,13 @@ class Line(Protocol):
 
     def send(self) -> Refused | None:
         """Send what was offered; None: it is on its way. Raises `OutcomeUnknown` if nobody can tell."""
+
+
+class Writer(Protocol):
+    """Used by background jobs: what the letters say."""
+
+    def reminder(self, account: Account, to: str, deadline: int | None, run_id: str, now: int) -> Letter:
+        """Asks somebody to set up two-step, by the deadline if there is one."""
 
 
 class Post(Protocol):

@@ -16,6 +16,7 @@ from mfa_gate.core.accounts import Account, fold_subject
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG, Event
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.reminders import ReminderRun
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -70,6 +71,11 @@ def index_of(account: Account) -> IndexRow:
         last_verified_at=account.last_verified_at,
         groups=account.groups,
     )
+
+
+def run_place(run_id: str, version: int) -> Place:
+    """Where a run of reminders lies."""
+    return "reminders", run_id, version
 
 
 def cursor_at(name_key: str, account_id: str) -> str:
@@ -168,6 +174,14 @@ class Documents:
         if sealed is None:
             raise RecordCorrupt("The store's ledger is missing; restore the store from a backup.")
         return self._open(Ledger, sealed, "ledger")
+
+    def seal_run(self, run: ReminderRun) -> bytes:
+        """A run of reminders, for its id and version."""
+        return self._seal(run, *run_place(run.id, run.version))
+
+    def run(self, run_id: str, version: int, sealed: bytes) -> ReminderRun:
+        """The run of this id and version."""
+        return self._open(ReminderRun, sealed, *run_place(run_id, version))
 
     def seal_proof(self, audit_key: bytes) -> bytes:
         """What a store keeps to tell, before anything else, whether the keys are its own."""

@@ -12,6 +12,7 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
 from mfa_gate.core.policy import Policy, Status
+from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded, Seals, Stream
 from mfa_gate.settings.store_urls import redis_address
@@ -25,6 +26,7 @@ from mfa_gate.stores.redis_directory import Directory
 from mfa_gate.stores.redis_feed import RedisFeed
 from mfa_gate.stores.redis_health import concerns
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, account_keys, key, live_key
+from mfa_gate.stores.redis_outbox import Outbox
 from mfa_gate.stores.redis_records import Answers, pairs, sealed_in
 from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Call
 from mfa_gate.stores.redis_seals import RedisSeals
@@ -51,6 +53,7 @@ class RedisStore:
         self._planner = Planner(self._documents, audit_keys, self.store_id)
         self._accounts = Accounts(server, self._answers, self._planner)
         self._directory = Directory(server, self._answers)
+        self._outbox = Outbox(server, self._documents)
         self._trail = Trail(server, self._documents, audit_keys)
         stream = RedisStream(server, self._documents, self._answers, self.store_id)
         self.stream: Stream = stream
@@ -276,6 +279,26 @@ class RedisStore:
         """True while nobody else has taken the lease."""
         token: bytes | None = self._server.ask("HGET", key(FIRST, "lease", lease.name), "token")
         return token == str(lease.token).encode()
+
+    def runs(self, *, open_only: bool) -> tuple[ReminderRun, ...]:
+        """Runs of reminders that still have something to do, or all; oldest first."""
+        return self._outbox.runs(open_only=open_only)
+
+    def run(self, run_id: str) -> ReminderRun | None:
+        """The run of this id."""
+        return self._outbox.run(run_id)
+
+    def save_run(self, run: ReminderRun, results: tuple[Result, ...] = ()) -> ReminderRun:
+        """Write a run as version + 1 and add results, or raise `StaleState`."""
+        return self._outbox.save(run, results)
+
+    def results(self, run_id: str, outcome: Outcome, after: int, limit: int) -> tuple[Result, ...]:
+        """The results of one outcome in the order in which they were added, but for the first `after`."""
+        return self._outbox.results(run_id, outcome, after, limit)
+
+    def drop_run(self, run_id: str) -> None:
+        """Forget a run and its results; one that is not there is no error."""
+        self._outbox.drop(run_id)
 
     def feed(self) -> Feed:
         """Begin to listen to what others change."""

@@ -13,13 +13,15 @@ shard, hence in one hash slot, so that one script can read or change all of it o
     mfa:{s}:name:<standing>, …:email:…, …:subject:…   sorted sets by text, for lists and searches
     mfa:{s}:paused       sorted set: account id → until when
     mfa:{0}:traffic      hash; mfa:{0}:lease:<name>  hash
+    mfa:{0}:runs:open    hash    run of reminders → version:record; …:finished  those with nothing to do
+    mfa:{0}:results:<run>:<outcome>  list  what came of each person
 """
 
 from typing import Final
 
 SHARDS: Final = "0123456789abcdef"
 FIRST: Final = SHARDS[0]
-"""The shard of the organization: policy, traffic, leases."""
+"""The shard of the organization: policy, traffic, leases, reminders."""
 
 EARLIEST: Final = 1_767_225_600_000_000
 """1 January 2026, in microseconds: no stream id lies before it, so that positions are positive, and below 2^53 (what

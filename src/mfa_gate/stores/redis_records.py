@@ -145,7 +145,7 @@ class Answers:
 
     def account(self, account_id: str, document: bytes | None, register: Register | None) -> Account | None:
         """The account of a document and its register (both None: never stored)."""
-        version, sealed = _versioned(document)
+        version, sealed = versioned(document)
         return self._documents.account(account_id, version, sealed, register)
 
     def register(self, account_id: str, sealed: bytes | None) -> Register | None:
@@ -154,7 +154,7 @@ class Answers:
 
     def policy(self, document: bytes | None, register: Register | None, seen: int) -> Policy:
         """The policy. One that is older than what was seen before it was asked for is from an older copy."""
-        version, sealed = _versioned(document)
+        version, sealed = versioned(document)
         policy = self._documents.policy(version, sealed, register)
         if policy.version < seen:
             raise RecordCorrupt(
@@ -208,7 +208,8 @@ def sealed_in(value: bytes) -> bytes:
     return value.partition(b":")[2]
 
 
-def _versioned(document: bytes | None) -> tuple[int | None, bytes | None]:
+def versioned(document: bytes | None) -> tuple[int | None, bytes | None]:
+    """The version of a document, and the record; both None if there is none."""
     if document is None:
         return None, None
     version, _, sealed = document.partition(b":")

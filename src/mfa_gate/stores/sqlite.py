@@ -10,12 +10,14 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
 from mfa_gate.core.policy import Policy, Status
+from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded, Seals, Stream
 from mfa_gate.stores import sqlite_backup as backup
 from mfa_gate.stores import sqlite_directory as directory
 from mfa_gate.stores import sqlite_health as health
 from mfa_gate.stores import sqlite_leases as leases
+from mfa_gate.stores import sqlite_outbox as outbox
 from mfa_gate.stores import sqlite_schema as schema
 from mfa_gate.stores import sqlite_trail as trail
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -246,6 +248,31 @@ class SqliteStore:
         """True while nobody else has taken the lease."""
         with self._connections.reading() as db:
             return leases.is_newest(db, lease)
+
+    def runs(self, *, open_only: bool) -> tuple[ReminderRun, ...]:
+        """Runs of reminders that still have something to do, or all; oldest first."""
+        with self._connections.reading() as db:
+            return outbox.runs(db, self._documents, open_only=open_only)
+
+    def run(self, run_id: str) -> ReminderRun | None:
+        """The run of this id."""
+        with self._connections.reading() as db:
+            return outbox.run(db, self._documents, run_id)
+
+    def save_run(self, run: ReminderRun, results: tuple[Result, ...] = ()) -> ReminderRun:
+        """Write a run as version + 1 and add results, or raise `StaleState`."""
+        with self._connections.writing() as db:
+            return outbox.save(db, self._documents, run, results)
+
+    def results(self, run_id: str, outcome: Outcome, after: int, limit: int) -> tuple[Result, ...]:
+        """The results of one outcome in the order in which they were added, but for the first `after`."""
+        with self._connections.reading() as db:
+            return outbox.results(db, run_id, outcome, after, limit)
+
+    def drop_run(self, run_id: str) -> None:
+        """Forget a run and its results; one that is not there is no error."""
+        with self._connections.writing() as db:
+            outbox.drop(db, run_id)
 
     def health(self, now: float) -> tuple[Concern, ...]:  # noqa: ARG002  # the port's
         """What somebody should mend at the file, or know."""

@@ -54,7 +54,17 @@ _CHECKPOINTS = (
         number INTEGER PRIMARY KEY, body BLOB NOT NULL, key TEXT NOT NULL, signature BLOB NOT NULL)""",
 )
 
-STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, _FIRST), (1, _LEASES), (1, _CHECKPOINTS))
+_OUTBOX = (
+    """CREATE TABLE run (
+        id TEXT PRIMARY KEY, version INTEGER NOT NULL, made_at INTEGER NOT NULL, open INTEGER NOT NULL,
+        sealed BLOB NOT NULL) WITHOUT ROWID""",
+    """CREATE TABLE result (
+        number INTEGER PRIMARY KEY, run TEXT NOT NULL, outcome TEXT NOT NULL, account TEXT NOT NULL,
+        why TEXT NOT NULL)""",
+    "CREATE INDEX result_by_run ON result (run, outcome, number)",
+)
+
+STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, _FIRST), (1, _LEASES), (1, _CHECKPOINTS), (1, _OUTBOX))
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 
 

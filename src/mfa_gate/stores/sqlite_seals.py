@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import Documents, Place, Reseal
+from mfa_gate.stores.documents import Documents, Place, Reseal, run_place
 from mfa_gate.stores.sqlite_connection import Connections
 
 Row = tuple[object, Place, str, tuple[object, ...]]
@@ -72,6 +72,9 @@ def _rows(db: sqlite3.Connection, after: str | None, accounts: list[str]) -> Ite
             yield sealed, ("ledger",), "UPDATE store SET ledger = ?", ()
         for version, sealed in db.execute("SELECT version, sealed FROM policy").fetchall():
             yield sealed, ("policy", ORG, version), "UPDATE policy SET sealed = ?", ()
+        for run_id, version, sealed in db.execute("SELECT id, version, sealed FROM run").fetchall():
+            place = run_place(run_id, version)
+            yield sealed, place, "UPDATE run SET sealed = ? WHERE id = ?", (run_id,)
     for account in accounts:
         whose = (account,)
         for version, sealed in db.execute(

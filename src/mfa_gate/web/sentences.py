@@ -78,6 +78,12 @@ TELLINGS: Mapping[str, Telling] = {
     "store_restored": Telling(
         N_("Store restored"), N_("{actor} put the store back from an older copy; everybody was signed out.")
     ),
+    "reminders_begun": Telling(N_("Reminders begun"), N_("{actor} sent reminders to set up two-step.")),
+    "reminders_finished": Telling(N_("Reminders finished"), N_("Reminders to set up two-step went out.")),
+    "reminder_sent": Telling(N_("Reminder sent"), N_("{actor} reminded {person} to set up two-step.")),
+    "reminder_failed": Telling(
+        N_("Reminder failed"), N_("A reminder to {person} may not have been delivered.")
+    ),
     "tampering_noticed": Telling(
         N_("Tampering noticed"), N_("Something in the store was changed, and not by the gate.")
     ),
@@ -87,7 +93,17 @@ _POLICY_TURNED: Mapping[str, Telling] = {
     "on": Telling(N_("Policy changed"), N_("{actor} turned on Require Two-Step Authentication.")),
     "off": Telling(N_("Policy changed"), N_("{actor} turned off Require Two-Step Authentication.")),
 }
-_SAID_ELSEWHERE = frozenset({"reason", "factor", "number", "require_two_step", "before"})
+_SAID_ELSEWHERE = frozenset({"reason", "factor", "number", "require_two_step", "before", "run"})
+_COUNTED: Mapping[str, str] = {
+    "left": N_("{count} left"),
+    "in_a_row": N_("{count} in a row"),
+    "version": N_("version {count}"),
+    "sent": N_("{count} sent"),
+    "failed": N_("{count} failed"),
+    "unknown": N_("{count} unknown"),
+    "no_address": N_("{count} without an address"),
+    "skipped": N_("{count} left out"),
+}
 
 
 def label(kind: str, translate: Callable[[str], str]) -> str:
@@ -112,12 +128,8 @@ def further_facts(line: HistoryLine, translate: Callable[[str], str]) -> tuple[s
     """What else the event says, each in a few words; the reason stands by itself."""
     words = []
     for name, value in line.facts.items():
-        if name == "left":
-            words.append(translate(N_("{count} left")).format(count=value))
-        elif name == "in_a_row":
-            words.append(translate(N_("{count} in a row")).format(count=value))
-        elif name == "version":
-            words.append(translate(N_("version {count}")).format(count=value))
+        if name in _COUNTED:
+            words.append(translate(_COUNTED[name]).format(count=value))
         elif name == "name":
             words.append(value)
         elif name not in _SAID_ELSEWHERE:

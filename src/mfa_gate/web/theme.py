@@ -33,7 +33,7 @@ def contrast(one: Color, other: Color) -> float:
 def theme_css(accent: str) -> str:
     """The style sheet that gives the accent's custom properties; raises `ValueError` for a malformed color."""
     color = parse_color(accent)
-    ink = _WHITE if contrast(color, _WHITE) >= _TEXT_CONTRAST else _BLACK
+    ink = _ink_on(color)
     hover = _mix(color, _BLACK if ink == _WHITE else _WHITE, 0.14)
     light, light_soft = _readable(color, LIGHT_SURFACES, _BLACK)
     dark, dark_soft = _readable(color, DARK_SURFACES, _WHITE)
@@ -44,6 +44,15 @@ def theme_css(accent: str) -> str:
         f"  :root {{ --accent-text: {_hex(dark)}; --accent-soft: {_hex(dark_soft)}; }}\n"
         "}\n"
     )
+
+
+def ink_on(accent: str) -> str:
+    """The color of words on the accent, as `#rrggbb`; raises `ValueError` for a malformed one."""
+    return _hex(_ink_on(parse_color(accent)))
+
+
+def _ink_on(color: Color) -> Color:
+    return _WHITE if contrast(color, _WHITE) >= _TEXT_CONTRAST else _BLACK
 
 
 def _readable(color: Color, surfaces: tuple[Color, ...], toward: Color) -> tuple[Color, Color]:
