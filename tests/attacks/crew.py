@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.edges.asking import Ask, DoorName, Got, ask_wsgi, asking
+from tests.edges.holdings import patience
 from tests.edges.rig import Rig
 from tests.edges.town import Town
 
@@ -78,6 +79,11 @@ class Crew:
 
 def work(pipe: Connection) -> None:
     """What a worker process does until it is told to leave."""
+    with patience():
+        _serve(pipe)
+
+
+def _serve(pipe: Connection) -> None:
     worker = _Worker()
     while True:
         order, *rest = pipe.recv()

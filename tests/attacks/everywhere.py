@@ -1,9 +1,6 @@
-"""Every address that the gate itself answers, and what its store holds: to try tricks everywhere and see what moves."""
+"""Every address that the gate itself answers: to try tricks everywhere."""
 
-import hashlib
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 
 from mfa_gate.web.api import OPERATIONS
 from mfa_gate.web.app import PAGES
@@ -16,7 +13,6 @@ CALLS = sorted((each.method, each.path) for each in OPERATIONS)
 CHANGES = [(method, path) for method, path in CALLS if method != "GET"]
 FORM: Headers = (*NAVIGATION[:2], ("Sec-Fetch-Site", "same-origin"), ("Origin", HOME))
 URLENCODED: Headers = (("Content-Type", "application/x-www-form-urlencoded"),)
-KEPT = ("account", "live", "policy", "register", "audit", "traffic")
 ODD = ("/public/../files", "/%2e%2e/files", "/files%00", "//files", "/" + "a" * 9_000)
 STATIC = (
     "/mfa/static/gate.css",
@@ -77,21 +73,3 @@ def own_answers(
                     got = client.ask(method, target, (*kind, *headers), host=host)
                     if len(rig.seen) == before:
                         yield f"{method} {target[:60]} by {who}, {'a page' if kind else 'a program'}", got
-
-
-def stored(rig: Rig) -> str:
-    """A fingerprint of everything that the store keeps. Each write seals anew, so that even an idle one shows."""
-    found = hashlib.sha256()
-    with closing(sqlite3.connect(rig.town.place / "gate.db")) as db:
-        for table in KEPT:
-            for row in db.execute(f"SELECT * FROM {table} ORDER BY 1, 2"):
-                found.update(repr(row).encode())
-    return found.hexdigest()
-
-
-def rows(rig: Rig) -> dict[str, int]:
-    """How many rows each table has."""
-    with closing(sqlite3.connect(rig.town.place / "gate.db")) as db:
-        return {
-            table: db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in (*KEPT, "change")
-        }

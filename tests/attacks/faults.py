@@ -12,7 +12,10 @@ import pytest
 from mfa_gate.core.errors import KeysError, RecordCorrupt, SettingsError, StaleState, StoreUnavailable
 from mfa_gate.core.policy import Policy
 from mfa_gate.ports import Accounts, Directory, Facts, FactsReader, Page, Policies, Sessions, Traffic, Trail
+from mfa_gate.stores.redis import RedisStore
 from mfa_gate.stores.sqlite import SqliteStore
+
+STORES = (SqliteStore, RedisStore)
 
 PORTS = (FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail)
 VERBS = tuple(sorted({name for port in PORTS for name in vars(port) if not name.startswith("_")}))
@@ -106,10 +109,11 @@ class Fault:
 
 @contextmanager
 def fault(verb: str, act: Callable[[], object]) -> Iterator[Fault]:
-    """While it lasts, `verb` of the SQLite store answers what `act` answers, or raises what it raises."""
+    """While it lasts, `verb` of every store answers what `act` answers, or raises what it raises."""
     found = Fault(verb, act)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SqliteStore, verb, lambda _, *args, **more: found(*args, **more))
+        for store in STORES:
+            patch.setattr(store, verb, lambda _, *args, **more: found(*args, **more))
         yield found
 
 

@@ -2,9 +2,7 @@
 
 import os
 import re
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -233,12 +231,3 @@ def setup_code(rig: Rig, subject: str) -> str:
     made = shell.make_setup_code("seed", REALM, subject, int(rig.clock()))
     assert isinstance(made, MadeSetupCode)
     return made.code
-
-
-@contextmanager
-def store_written_by_another(rig: Rig) -> Iterator[None]:
-    """Another program holds the store's file, as a backup that hangs would."""
-    with closing(sqlite3.connect(rig.town.place / "gate.db", isolation_level=None)) as db:
-        db.execute("BEGIN IMMEDIATE")
-        yield
-        db.execute("ROLLBACK")

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from mfa_gate.core.errors import SettingsError
 from tests.edges.asking import Ask, DoorName, Got, Headers
-from tests.edges.fixtures import Build
+from tests.edges.fixtures import Build, Towns
 from tests.edges.portal import Seen
 from tests.edges.rig import Rig
 from tests.edges.servers import Served, status_of
-from tests.edges.town import RULES, Town
+from tests.edges.town import RULES
 
 OPEN = ("/public/", "/static/")
 OPEN_TO_UNVERIFIED = ("/logout", "/hook")
@@ -453,7 +453,7 @@ PIECES = st.sampled_from(
 
 @pytest.fixture(scope="module", params=["asgi", "wsgi"])
 def shared(
-    request: pytest.FixtureRequest, towns: dict[bool, Town], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, towns: Towns, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rig]:
     """One gate for all examples."""
     door: DoorName = request.param

@@ -11,10 +11,7 @@ import json
 import logging
 import os
 import re
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable
 from urllib.parse import quote, unquote
 
 import pyotp
@@ -379,9 +376,9 @@ def test_E06_errors_show_no_secret_either(rig: Rig, caplog: pytest.LogCaptureFix
     for body in ({"enrollment": started["enrollment"]}, {"enrollment": started["enrollment"], "code": "12"}):
         got = carol.api("POST", "totp/confirm", body)
         assert_none(secrets, got.body, "a confirmation that fails")
-    (rig.town.place / "gate.db").rename(rig.town.place / "away")
-    rig.clock.go(6)
-    got = confirm(carol, started["enrollment"], shown(started["secret"], rig.clock()))
+    with rig.town.holding.away():
+        rig.clock.go(6)
+        got = confirm(carol, started["enrollment"], shown(started["secret"], rig.clock()))
     assert got.status == 503
     assert_none(secrets, got.body, "a store that is away")
     assert_none(secrets, caplog.text.encode(), "the log")
@@ -622,7 +619,11 @@ def test_E16_nothing_is_kept_in_clear(build: Build) -> None:
     rig = build(**BOSS)
     carol = rig.client("carol")
     started = carol.api("POST", "totp").json()
-    assert_none({started["secret"], *spelled(started["secret"])}, stored_bytes(rig), "an unconfirmed secret")
+    assert_none(
+        {started["secret"], *spelled(started["secret"])},
+        rig.town.holding.everything(),
+        "an unconfirmed secret",
+    )
     rig.town.people["carol"] = Person(subject="carol", secret=started["secret"], codes=())
     done = confirm(carol, started["enrollment"], shown(started["secret"], rig.clock())).json()
     person = Person(subject="carol", secret=started["secret"], codes=tuple(done["recovery_codes"]))
@@ -633,7 +634,7 @@ def test_E16_nothing_is_kept_in_clear(build: Build) -> None:
     everything = told(carol, person) | {code, code.replace("-", "")}
     for other in ("alice", "bob", "root"):
         everything |= told(rig.client(other, verified=True), rig.person(other))
-    assert_none(everything, stored_bytes(rig), "the store")
+    assert_none(everything, rig.town.holding.everything(), "the store")
 
 
 def test_E16_a_dump_alone_signs_nobody_in(build: Build) -> None:
@@ -642,7 +643,7 @@ def test_E16_a_dump_alone_signs_nobody_in(build: Build) -> None:
     alice = rig.client("alice", verified=True)
     (rig.town.place / "keys.json").unlink()
     KeyRing.generate(os.urandom).write(rig.town.place / "keys.json")
-    thief = Rig(rig.door, rig.town, store={"url": "sqlite:gate.db"})
+    thief = Rig(rig.door, rig.town, store={"url": rig.town.url})
     thief.clock.now = rig.clock()
     try:
         for cookies in (alice.cookies, rig.client("alice").cookies, rig.client("carol").cookies):
@@ -811,9 +812,7 @@ def wrong_of(secret: str, now: float) -> str:
 
 def challenges(rig: Rig, user: str) -> list[str]:
     """What somebody has begun and not finished."""
-    asked = "SELECT key FROM live WHERE kind = 'challenge' AND account = ?"
-    with closing(sqlite3.connect(rig.town.place / "gate.db")) as db:
-        return [key for (key,) in db.execute(asked, (account_id(REALM, user),))]
+    return [each for each in rig.town.holding.live(account_id(REALM, user)) if each.startswith("challenge ")]
 
 
 def begun_in(client: Client) -> str:
@@ -863,18 +862,6 @@ def assert_none(secrets: set[str], text: bytes, where: str) -> None:
         assert secret.encode() not in text, f"{secret} in {where}"
 
 
-def stored_bytes(rig: Rig) -> bytes:
-    """Every file of the store."""
-    return b"\0".join(path.read_bytes() for path in files(rig))
-
-
-def files(rig: Rig) -> Iterator[Path]:
-    """The store's files, the log that is written ahead among them."""
-    found = sorted(rig.town.place.glob("gate.db*"))
-    assert len(found) > 1, "the log is part of the test"
-    yield from found
-
-
 def command(rig: Rig, *words: str) -> str:
     """What a command of ours prints on this gate's own server."""
     place = rig.town.place / "mfa-gate.toml"
@@ -883,14 +870,14 @@ def command(rig: Rig, *words: str) -> str:
 public_url = "http://localhost:8000"
 name = "Example Files"
 keys = { file = "keys.json" }
-store = { url = "sqlite:gate.db" }
+store = { url = "STORE" }
 admin = { admins = ["root"], setup_code = false }
 portal = { rules = [{ kind = "sign_in", path = "/login" }, { kind = "sign_out", path = "/logout" }] }
 [[identity]]
 source = "starlette_session"
 secret = "env:PORTAL_SECRET"
 field = "user"
-""",
+""".replace("STORE", rig.town.url),
         "utf-8",
     )
     invocation = Invocation(Sources(clock=rig.clock, random=lambda size: b"\7" * size))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mfa_gate.signing import Csrf, Signer
 from tests.attacks import everywhere
-from tests.attacks.everywhere import CHANGES, FORM, FORMS, SHOWN, URLENCODED, call, own_answers, page, stored
+from tests.attacks.everywhere import CHANGES, FORM, FORMS, SHOWN, URLENCODED, call, own_answers, page
+from tests.attacks.faults import STORES
 from tests.edges.asking import NAVIGATION, Got, Headers
 from tests.edges.fixtures import Build
 from tests.edges.rig import HOME, Client, Rig
@@ -230,14 +231,14 @@ def test_W03_no_form_without_its_own_token_changes_anything(rig: Rig) -> None:
     root = rig.client("root", verified=True)
     code = rig.person("root").code(rig.clock(), 1)
     variants = tokens(rig, root)
-    before = stored(rig)
+    before = rig.town.holding.fingerprint()
     for name, instead in variants.items():
         for path in FORMS:
             body = urlencode([*(TEMPTING | {"code": code}).items(), *instead]).encode()
             target = page(path, rig.person("bob").id)
             got = root.ask("POST", target, (*FORM, *URLENCODED), body)
             said = f"{name}: {path} → {got.status}"
-            assert stored(rig) == before, said
+            assert rig.town.holding.fingerprint() == before, said
             # Somebody who is done already is led on, whatever form came.
             settled = {"/verify": 303, "/setup/confirm": 200}.get(path, 0)
             assert got.status in {400 if name == "twice" else 403, settled}, said
@@ -251,7 +252,7 @@ def test_W03_no_form_from_elsewhere_and_none_by_another_method_changes_anything(
         "csrf": root.form("signout")["csrf"],
         "code": rig.person("root").code(rig.clock(), 1),
     }
-    before, body = stored(rig), urlencode(fields).encode()
+    before, body = rig.town.holding.fingerprint(), urlencode(fields).encode()
     for path in FORMS:
         target = page(path, rig.person("bob").id)
         for foreign in (
@@ -275,11 +276,11 @@ def test_W03_no_form_from_elsewhere_and_none_by_another_method_changes_anything(
         for method in ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"):
             got = root.ask(method, f"{target}?{body.decode()}", (*FORM, *URLENCODED), body)
             assert got.status == 405 or (method in {"GET", "HEAD"} and path in SHOWN), (method, path)
-        assert stored(rig) == before, path
+        assert rig.town.holding.fingerprint() == before, path
     assert root.post("/mfa/signout", {"csrf": fields["csrf"]}).status == 200, (
         "and that is what the right one does"
     )
-    assert stored(rig) != before
+    assert rig.town.holding.fingerprint() != before
 
 
 def test_W03_a_planted_pending_cookie_carries_no_form_over(rig: Rig) -> None:
@@ -287,10 +288,10 @@ def test_W03_a_planted_pending_cookie_carries_no_form_over(rig: Rig) -> None:
     mallory, alice = rig.client("bob"), rig.client("alice")
     mallory.page("/mfa/verify")
     alice.jar["mfa_gate_pending"] = mallory.jar["mfa_gate_pending"]
-    before = stored(rig)
+    before = rig.town.holding.fingerprint()
     fields = mallory.form("verify") | {"factor": "totp", "code": rig.person("alice").code(rig.clock(), 1)}
     assert alice.post("/mfa/verify", fields).status == 403
-    assert stored(rig) == before
+    assert rig.town.holding.fingerprint() == before
 
 
 @pytest.mark.parametrize("who", ["root", "carol"])
@@ -313,7 +314,7 @@ def test_W03_no_call_of_the_api_can_be_ridden(rig: Rig, who: str) -> None:
         (("Referer", f"{HOME}/mfa/account"),),
         (("X-Requested-With", "XMLHttpRequest"),),
     ]
-    before = stored(rig)
+    before = rig.town.holding.fingerprint()
     for method, path in CHANGES:
         target = call(path, rig.person("bob").id)
         for headers in foreign:
@@ -330,7 +331,7 @@ def test_W03_no_call_of_the_api_can_be_ridden(rig: Rig, who: str) -> None:
         for other in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} - {method}:
             got = client.ask(other, target, (*OURS, *JSON), body)
             assert got.status == 405 or (other in {"GET", "HEAD"} and ("GET", path) in everywhere.CALLS)
-    assert stored(rig) == before
+    assert rig.town.holding.fingerprint() == before
 
 
 # W05, W22, W23, F18: what is on every answer of our own
@@ -366,15 +367,16 @@ def test_W05_W22_W23_every_answer_of_ours_is_framed_by_nobody_shared_with_nobody
 def test_W05_the_refusals_of_a_store_that_is_away_and_of_a_body_too_large_too(rig: Rig) -> None:
     alice = rig.client("alice")
     big = alice.ask("POST", "/mfa/verify", (*FORM, *URLENCODED), b"x" * 70_000)
-    (rig.town.place / "gate.db").rename(rig.town.place / "away")
-    rig.clock.go(10)
-    for got in (
-        big,
-        alice.visit("/files"),
-        alice.get("/files"),
-        alice.visit("/mfa/account"),
-        alice.api("GET", "status"),
-    ):
+    with rig.town.holding.away():
+        rig.clock.go(10)
+        refusals = (
+            big,
+            alice.visit("/files"),
+            alice.get("/files"),
+            alice.visit("/mfa/account"),
+            alice.api("GET", "status"),
+        )
+    for got in refusals:
         assert got.status in {413, 503}
         assert got.header("x-frame-options") == "DENY"
         assert "frame-ancestors 'none'" in got.header("content-security-policy")
@@ -415,15 +417,14 @@ SAID = "seed JBSWY3DPEHPK3PXP in /secret/path"
 def test_W23_an_error_of_ours_shows_a_reference_and_nothing_else(
     rig: Rig, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from mfa_gate.stores.sqlite import SqliteStore
-
     def fails(*_: object, **__: object) -> None:
         raise error
 
     root = rig.client("root", verified=True)
     root.page("/mfa/account")
-    monkeypatch.setattr(SqliteStore, "sessions", fails)
-    monkeypatch.setattr(SqliteStore, "people", fails)
+    for store in STORES:
+        monkeypatch.setattr(store, "sessions", fails)
+        monkeypatch.setattr(store, "people", fails)
     with caplog.at_level(logging.ERROR, logger="mfa_gate"):
         for target in ("/mfa/account", "/mfa/admin/users", f"/mfa/admin/users/{rig.person('bob').id}"):
             got = root.visit(target)
@@ -551,11 +552,10 @@ def test_W08_a_forged_credential_of_somebody_is_worth_what_one_of_nobody_is(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same answer by the same work: whose name stands in it is never looked up."""
-    from mfa_gate.stores.sqlite import SqliteStore
-
     asked: list[str] = []
     for verb in ("facts", "account", "commit", "sessions", "challenge"):
-        monkeypatch.setattr(SqliteStore, verb, lambda *_, verb=verb, **__: asked.append(verb))
+        for store in STORES:
+            monkeypatch.setattr(store, verb, lambda *_, verb=verb, **__: asked.append(verb))
     said = set()
     for who in ("alice", "carol", "nobody at all"):
         forged = rig.portal_cookie(who)[:-3] + "AAA"

@@ -1,5 +1,24 @@
 """What tests of the doors may ask for."""
 
-from tests.edges.fixtures import build, door, gunicorn, lax, rig, served, towns, uvicorn
+import pytest
 
-__all__ = ["build", "door", "gunicorn", "lax", "rig", "served", "towns", "uvicorn"]
+from tests.edges.fixtures import (
+    backend,
+    build,
+    door,
+    gunicorn,
+    lax,
+    rig,
+    served,
+    servers,
+    spread,
+    towns,
+    uvicorn,
+)
+
+__all__ = ["backend", "build", "door", "gunicorn", "lax", "rig", "served", "servers", "towns", "uvicorn"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test through both doors."""
+    spread(metafunc, (("asgi", "sqlite"), ("wsgi", "sqlite")))

@@ -13,6 +13,7 @@ from bs4 import BeautifulSoup, Tag
 from mfa_gate.gate import Gate
 from mfa_gate.wiring import Sources
 from tests.edges.asking import NAVIGATION, Ask, DoorName, Got, Headers, ask_wsgi, asking
+from tests.edges.holdings import SQLITE
 from tests.edges.portal import Canary, Seen
 from tests.edges.town import NOW, Person, Town, flask_cookie, starlette_cookie
 
@@ -215,9 +216,9 @@ class Client:
                 self.jar[name.strip()] = value
 
 
-def found(place: Path, now: float = NOW) -> Town:
+def found(place: Path, now: float = NOW, url: str = SQLITE) -> Town:
     """A town with everybody in it: root and help administer, alice and bob have two-step, carol has none."""
-    town = Town.found(place, now)
+    town = Town.found(place, now, url)
     for name in ("root", "help", "alice", "bob"):
         town.enroll(name, now)
     town.meet("carol", now)

@@ -104,7 +104,7 @@ def serving(name: ServerName, town: Town, *arguments: str, **settings: Any) -> I
     """A server around the canary on this town's store; `arguments` are the server's own."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         port = listener.getsockname()[1]
-        plain = PLAIN | {"public_url": f"http://localhost:{port}"} | settings
+        plain = PLAIN | {"store": {"url": town.url}, "public_url": f"http://localhost:{port}"} | settings
         (town.place / "settings.json").write_text(json.dumps(plain))
         log = (town.place / "log").open("wb")
         descriptor = listener.fileno()

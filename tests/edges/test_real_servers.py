@@ -13,8 +13,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from tests.edges.fixtures import Towns
 from tests.edges.servers import PATIENCE_SECONDS, REPOSITORY, Served, read_until, request, status_of
-from tests.edges.town import Town
 
 pytestmark = pytest.mark.xdist_group("servers")
 
@@ -220,9 +220,7 @@ def test_a_stream_on_an_open_path_goes_on(served: Served) -> None:
             assert read_until(connection, b"confidential"), "a stranger's stream was cut"
 
 
-def test_a_gate_that_served_before_a_fork_serves_on_both_sides(
-    towns: dict[bool, Town], tmp_path: Path
-) -> None:
+def test_a_gate_that_served_before_a_fork_serves_on_both_sides(towns: Towns, tmp_path: Path) -> None:
     towns[True].copy(tmp_path).close()
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.edges.forker", str(tmp_path)],

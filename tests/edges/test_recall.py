@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 
 from tests.edges.asking import Ask, DoorName
+from tests.edges.fixtures import Towns
 from tests.edges.rig import Rig
-from tests.edges.town import Town
 
 LONG = ("MFA-Gate-Request", "1")
 PROXY = "10.0.0.5"
@@ -29,7 +29,7 @@ ATTRIBUTING = ("alice", "bob", "carol")
 
 @pytest.fixture(scope="module", params=["asgi", "wsgi"])
 def shared(
-    request: pytest.FixtureRequest, towns: dict[bool, Town], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, towns: Towns, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rig]:
     """One gate for all examples: what it remembers adds up."""
     door: DoorName = request.param

@@ -29,11 +29,22 @@ from mfa_gate.flows.results import Enrolled, Started
 from mfa_gate.flows.self_service import SelfService
 from mfa_gate.flows.visitor import Visitor
 from mfa_gate.keys import KeyRing
-from mfa_gate.ports import Change
+from mfa_gate.ports import Change, Store
 from mfa_gate.settings import Settings
 from mfa_gate.signing import Signer
+from mfa_gate.stores.redis import RedisStore
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite import SqliteStore
+from tests.edges.holdings import (
+    PATIENCE_SECONDS,
+    SQLITE,
+    Holding,
+    RedisHolding,
+    SqliteHolding,
+    holding,
+    settle,
+    url_of,
+)
 
 NOW = 1_800_000_000 - 1_800_000_000 % 30
 STORE_ID = "town"
@@ -51,7 +62,7 @@ PLAIN: dict[str, Any] = {
     "public_url": "http://localhost:8000",
     "name": "Example Files",
     "keys": {"file": "keys.json"},
-    "store": {"url": "sqlite:gate.db"},
+    "store": {"url": SQLITE},
     "identity": [{"source": "starlette_session", "secret": "env:PORTAL_SECRET", "field": "user"}],
     "admin": {"admins": ["root"], "help_desk": ["help"], "setup_code": False},
     "portal": {"rules": RULES, "sign_in_url": "/login?next={next}"},
@@ -84,9 +95,8 @@ class Town:
         self.place = place
         self.people = {} if people is None else dict(people)
         self.keys = KeyRing.load(place / "keys.json")
-        self.store = SqliteStore.open(
-            place / "gate.db", sealer=_sealer(self.keys), audit_key=self.keys.audit[-1].secret
-        )
+        self.url = url_of(place)
+        self.store = self._opened()
         self.committer = Committer(self.store, lambda _: None)
         pepper = self.keys.pepper[-1].secret
         self.self_service = SelfService(
@@ -110,29 +120,47 @@ class Town:
         )
 
     @classmethod
-    def found(cls, place: Path, now: float = NOW) -> "Town":
+    def found(cls, place: Path, now: float = NOW, url: str = SQLITE) -> "Town":
         """A new town without people."""
+        settle(place, url)
         keys = KeyRing.generate(os.urandom)
         keys.write(place / "keys.json")
-        SqliteStore.create(
-            place / "gate.db",
-            sealer=_sealer(keys),
-            audit_key=keys.audit[-1].secret,
-            store_id=STORE_ID,
-            now=int(now),
-        ).close()
+        made: dict[str, Any] = {
+            "sealer": _sealer(keys),
+            "audit_key": keys.audit[-1].secret,
+            "store_id": STORE_ID,
+            "now": int(now),
+        }
+        if url == SQLITE:
+            SqliteStore.create(place / "gate.db", **made).close()
+        else:
+            RedisStore.create(url, timeout_seconds=PATIENCE_SECONDS, **made).close()
         return cls(place)
 
     def copy(self, place: Path) -> "Town":
-        """The same town in another folder, as it stands now."""
+        """The same town on a file in another folder, as it stands now."""
         self.store.close()
-        for name in ("keys.json", "gate.db"):
-            shutil.copy(self.place / name, place / name)
+        shutil.copy(self.place / "keys.json", place / "keys.json")
+        SqliteHolding(self.place).copy_to(place)
         return Town(place, self.people)
+
+    def settled(self, place: Path, url: str, dumped: dict[bytes, bytes]) -> "Town":
+        """The same town in another folder and database, as it stood when it was dumped."""
+        shutil.copy(self.place / "keys.json", place / "keys.json")
+        settle(place, url)
+        RedisHolding(url).put_back(dumped)
+        return Town(place, self.people)
+
+    @property
+    def holding(self) -> Holding:
+        """Where the store lies."""
+        return holding(self.place)
 
     def settings(self, **changes: Any) -> Settings:  # noqa: ANN401
         """The plain settings, with changes."""
-        return Settings.from_mapping(PLAIN | changes, self.place, environ={"PORTAL_SECRET": SECRET})
+        return Settings.from_mapping(
+            PLAIN | {"store": {"url": self.url}} | changes, self.place, environ={"PORTAL_SECRET": SECRET}
+        )
 
     def account(self, subject: str) -> Account:
         """What the store says of somebody."""
@@ -209,6 +237,12 @@ class Town:
     def close(self) -> None:
         """Release the store's files."""
         self.store.close()
+
+    def _opened(self) -> Store:
+        sealer, audit_key = _sealer(self.keys), self.keys.audit[-1].secret
+        if self.url == SQLITE:
+            return SqliteStore.open(self.place / "gate.db", sealer=sealer, audit_key=audit_key)
+        return RedisStore.open(self.url, sealer=sealer, audit_key=audit_key, timeout_seconds=PATIENCE_SECONDS)
 
     def _visitor(
         self, subject: str, now: float, *, source: str = "seed", sign_in: str | None = None

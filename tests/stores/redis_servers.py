@@ -21,7 +21,9 @@ from tests.stores.files import AUDIT_KEY, STORE_ID, sealer
 
 Kind = Literal["redis-7", "redis-8", "valkey-9"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
-QUIET: Final = ("--bind", "127.0.0.1", "--save", "", "--loglevel", "warning")
+QUIET: Final = ("--bind", "127.0.0.1", "--save", "", "--loglevel", "warning", "--databases", "64")
+SPARE: Final = 63
+"""A database in which nobody puts anything."""
 
 
 def binary(kind: Kind) -> str:
@@ -48,7 +50,11 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return self.url_of(0)
+
+    def url_of(self, number: int) -> str:
+        """One of its databases."""
+        return f"redis://127.0.0.1:{self.port}/{number}"
 
     def client(self, **options: Any) -> "redis.Redis":  # noqa: ANN401
         """Somebody with a shell at the server, who can do everything there."""
