@@ -141,11 +141,17 @@ def build_services(
 ) -> "Services":
     """What the pages, the JSON API and the command line work with."""
     from mfa_gate.flows.administration import Administration
+    from mfa_gate.flows.assistance import Assistance
+    from mfa_gate.flows.authority import Authority
+    from mfa_gate.flows.proving import CodeDesk
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.self_service import SelfService
+    from mfa_gate.web.dates import zone_named
     from mfa_gate.web.services import Services, Signers
 
     keyed = keyed_of(keys, sources)
+    desk = CodeDesk(pepper=keyed.peppers, random=sources.random)
+    authority = Authority(store, store, committer, desk, role_of=settings.is_admin)
     return Services(
         checker=checker,
         self_service=SelfService(
@@ -159,16 +165,11 @@ def build_services(
                 settings.admin.setup_code and settings.is_admin(account) == "admin"
             ),
         ),
+        authority=authority,
         administration=Administration(
-            store,
-            store,
-            committer,
-            store,
-            pepper=keyed.peppers,
-            random=sources.random,
-            role_of=settings.is_admin,
-            policy_changed=checker.forget_policy,
+            authority, store, committer, store, desk, policy_changed=checker.forget_policy
         ),
+        assistance=Assistance(authority, store, store, committer),
         reporting=Reporting(store, store, store, store, store),
         renderer=cache(lambda: _make_renderer(settings)),
         signers=Signers(session=keyed.session, pending=keyed.pending, csrf=keyed.csrf),
@@ -179,7 +180,7 @@ def build_services(
         accent=settings.accent,
         logo=settings.logo,
         sign_out_path=_sign_out_path(settings),
-        role_of=settings.is_admin,
+        zone=zone_named(settings.time_zone),
         clock=sources.clock,
         random=sources.random,
         ready=lambda: _what_is_missing(store),

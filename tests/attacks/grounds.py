@@ -1,6 +1,5 @@
 """What attacks on codes, factors and sessions share: every surface that takes a code, and what an account counts."""
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Totp, account_id
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.throttle import Strikes
-from mfa_gate.flows.administration import Administration
-from mfa_gate.flows.results import MadeSetupCode
 from mfa_gate.ports import Change
 from tests.edges.asking import NAVIGATION, Ask, Got, Headers
 from tests.edges.rig import HOME, Client, Rig
 from tests.edges.town import NOW, REALM, Person
+from tests.offices import offices_of
 
 API = "/mfa/api/v1"
 STALE_SECONDS = 1_000
@@ -218,16 +216,5 @@ def notified(rig: Rig, subject: str, kind: EventKind) -> tuple[str, ...]:
 def setup_code(rig: Rig, subject: str) -> str:
     """What `mfa-gate admin-code` prints for a listed administrator."""
     town = rig.town
-    shell = Administration(
-        town.store,
-        town.store,
-        town.committer,
-        town.store,
-        pepper=town.keys.pepper[-1].secret,
-        random=os.urandom,
-        role_of=rig.settings.is_admin,
-        policy_changed=lambda: None,
-    )
-    made = shell.make_setup_code("seed", REALM, subject, int(rig.clock()))
-    assert isinstance(made, MadeSetupCode)
-    return made.code
+    offices = offices_of(town.store, town.keys.pepper[-1].secret, rig.settings.is_admin)
+    return offices.setup_code(subject, rig.clock(), REALM)

@@ -101,11 +101,14 @@ def test_a_reset_is_asked_for_twice_and_says_why_even_without_scripts(
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{address}/admin-user")
-    page.get_by_role("button", name="Reset Two-Step Authentication").click()
+    ask = page.get_by_role("button", name="Reset Two-Step Authentication")
+    assert ask.evaluate("button => button.form.method + ' ' + button.form.action").endswith("/a1/reset")
+    assert ask.evaluate("button => button.form.method") == "get"
+    page.goto(f"{address}/admin-act-reset")
     page.get_by_label("Reason").fill("Lost phone")
     page.get_by_role("button", name="Reset two-step for Alice Moreau").click()
 
-    expect(page.locator("pre")).to_have_text("csrf=token-of-the-form&reason=Lost+phone")
+    expect(page.locator("pre")).to_have_text("csrf=token-of-the-form&revision=1-0&reason=Lost+phone")
     context.close()
 
 

@@ -37,6 +37,7 @@ def test_everybody_who_was_seen(peopled: Shell) -> None:
         "status": "missing",
         "factors": [],
         "last_verified_at": None,
+        "exempt_until": None,
     }
 
 
@@ -100,7 +101,15 @@ def test_no_answer_holds_a_secret(peopled: Shell) -> None:
             assert "hash" not in said
 
 
-@pytest.mark.parametrize("words", [("show", "zoe"), ("reset", "zoe", "--reason", "lost phone")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "zoe"),
+        ("reset", "zoe", "--reason", "lost phone"),
+        ("sign-out", "zoe", "--reason", "lost phone"),
+        ("exempt", "zoe", "--end", "--reason", "lost phone"),
+    ],
+)
 def test_somebody_never_seen(peopled: Shell, words: tuple[str, ...]) -> None:
     assert 'never seen "zoe"' in peopled("users", *words, code=1).stderr
 
@@ -114,10 +123,70 @@ def test_a_reset_takes_everything_and_stands_in_the_trail(peopled: Shell) -> Non
     assert "nothing to reset" in peopled("users", "reset", "alice", "--reason", "again", code=1).stderr
 
 
-def test_a_reset_wants_a_reason(peopled: Shell) -> None:
-    peopled("users", "reset", "alice", code=2)
-    peopled("users", "reset", "alice", "--reason", "x", code=2)
+@pytest.mark.parametrize(
+    "words", [("reset", "alice"), ("sign-out", "alice"), ("exempt", "bob", "--until", "2027-01-20")]
+)
+def test_an_act_wants_a_reason(peopled: Shell, words: tuple[str, ...]) -> None:
+    peopled("users", *words, code=2)
+    assert "--reason wants 3 to 500" in peopled("users", *words, "--reason", "x", code=2).stderr
     assert names(peopled, "--status", "enrolled") == ["alice"]
+    assert peopled.json("users", "show", "bob")["exemption"] is None
+
+
+def test_signing_somebody_out(peopled: Shell) -> None:
+    said = peopled("users", "sign-out", "alice", "--reason", "stolen laptop").output
+    assert said == "All sessions of alice are ended.\n"
+    (event,) = peopled.json("audit", "list", "--kind", "signed_out_everywhere")
+    assert (event["details"], event["actor"]["surface"]) == ({"reason": "stolen laptop"}, "shell")
+    assert peopled.json("users", "sign-out", "alice", "--reason", "again")["user"] == "alice"
+
+
+def test_an_exemption_until_the_end_of_a_day(peopled: Shell) -> None:
+    exempt = ("users", "exempt", "bob", "--reason", "no phone")
+    said = peopled(*exempt, "--until", "2027-01-20").output
+    assert said == "bob is exempt until 2027-01-20 23:59:59 UTC.\n"
+    shown = peopled.json("users", "show", "bob")
+    assert (shown["status"], shown["required"]) == ("exempt", False)
+    assert shown["exemption"]["reason"] == "no phone"
+    assert shown["exemption"]["approved_by"].endswith(" (shell)")
+    assert shown["exemption"]["given_at"] == NOW
+    said = peopled("users", "show", "bob").output
+    assert "exempt until  2027-01-20 23:59:59 UTC" in said
+    assert "no phone" in said
+    until = peopled.json(*exempt, "--until", "2027-01-21T18:00")["exempt_until"]
+    assert until == shown["exemption"]["until"] + 18 * 3600 + 1
+    assert peopled.json(*exempt, "--until", "2027-01-21T18:00+01:00")["exempt_until"] == until - 3600
+    peopled("users", "exempt", "bob", "--end", "--reason", "has one")
+    assert peopled.json("users", "show", "bob")["exemption"] is None
+    kinds = [event["kind"] for event in peopled.json("audit", "list", "--user", "bob")]
+    assert kinds == ["exemption_ended", *["exemption_given"] * 3, "account_seen"]
+    said = peopled("users", "exempt", "bob", "--end", "--reason", "again", code=1).stderr
+    assert "no exemption" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Say --until DAY, or --end."),
+        (("--until", "2027-01-20", "--end"), "Say --until DAY, or --end."),
+        (("--until", "soon"), '"soon" is no day'),
+        (("--until", "2027-13-01"), "is no day"),
+        (("--until", "2020-01-01"), "--until wants a day ahead, at the latest"),
+        (("--until", "2028-01-01"), "--until wants a day ahead, at the latest"),
+        (("--until", "9999-12-31"), "--until"),
+    ],
+)
+def test_an_exemption_without_a_good_end_is_not_understood(
+    peopled: Shell, words: tuple[str, ...], said: str
+) -> None:
+    answer = peopled("users", "exempt", "bob", "--reason", "no phone", *words, code=2)
+    assert said in answer.stderr
+    assert peopled.json("users", "show", "bob")["exemption"] is None
+
+
+def test_who_has_two_step_is_not_exempt(peopled: Shell) -> None:
+    words = ("users", "exempt", "alice", "--reason", "no phone", "--until", "2027-01-20")
+    assert "Reset it first" in peopled(*words, code=1).stderr
 
 
 def test_the_trail_newest_first(peopled: Shell) -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity
+from mfa_gate.core.administering import was_reset
 from mfa_gate.core.assurance import SKEW_SECONDS
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session, is_live, sign_in_of
@@ -14,7 +15,6 @@ from mfa_gate.core.transitions import (
     replaced_totp,
     signed_out_everywhere,
     turned_off,
-    was_reset,
 )
 from tests.core.samples import ACTOR, ADMIN, ALICE, APP, ENROLLED, HASHES, NOW, SESSION
 

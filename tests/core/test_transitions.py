@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, Identity, SetupCode, Totp, account_id
+from mfa_gate.core.accounts import Account, Exemption, Identity, SetupCode, Totp, account_id
+from mfa_gate.core.administering import given_setup_code, was_reset
 from mfa_gate.core.events import SYSTEM, Audience, Event, EventKind, canonical
 from mfa_gate.core.throttle import DISABLE_AFTER, FOREVER, LOCK_AFTER, Strikes, failed
 from mfa_gate.core.transitions import (
@@ -19,7 +20,6 @@ from mfa_gate.core.transitions import (
     Rejected,
     Step,
     enrolled,
-    given_setup_code,
     renewed_codes,
     replaced_totp,
     same_spelling,
@@ -29,7 +29,6 @@ from mfa_gate.core.transitions import (
     try_setup_code,
     try_totp,
     turned_off,
-    was_reset,
 )
 from tests.core.samples import (
     ACTOR,
@@ -105,6 +104,11 @@ class TestSeen:
     def test_a_source_that_knows_less_takes_nothing_away(self) -> None:
         account = replace(ENROLLED, groups=("staff",))
         assert seen(account, ALICE, NOW) == (account, ())
+
+    def test_w18_a_source_that_knows_groups_takes_them_away(self) -> None:
+        account, events = seen(replace(ENROLLED, groups=("admins",)), replace(ALICE, groups=()), NOW)
+        assert account.groups == ()
+        assert events[0].details == {"fields": "groups"}
 
     def test_an_account_from_a_list_is_seen_once(self) -> None:
         account, events = seen(replace(NEWCOMER, first_seen_at=0), ALICE, NOW)
@@ -442,6 +446,13 @@ class TestChanges:
         after, events = enrolled(TO_BE_ADMIN, SECOND_APP, HASHES, ACTOR, NOW)
         assert after.setup_code is None
         assert kinds(events)[0] == "admin_code_spent"
+
+    @pytest.mark.parametrize(("until", "ended"), [(NOW + 1, True), (NOW, False)])
+    def test_enrollment_ends_an_exemption(self, until: int, *, ended: bool) -> None:
+        exemption = Exemption(reason="No phone", approved_by="root", given_at=NOW - 9, until=until)
+        after, events = enrolled(replace(NEWCOMER, exemption=exemption), SECOND_APP, HASHES, ACTOR, NOW)
+        assert after.exemption is None
+        assert ("exemption_ended" in kinds(events)) is ended
 
     def test_a_replaced_app_is_gone_with_its_sessions(self) -> None:
         after, events = replaced_totp(ENROLLED, SECOND_APP, ACTOR, NOW)

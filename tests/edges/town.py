@@ -22,10 +22,10 @@ from mfa_gate.core.accounts import Account, FactorKind, Identity, account_id
 from mfa_gate.core.decision import Allow
 from mfa_gate.core.events import SYSTEM, Actor
 from mfa_gate.core.transitions import seen, signed_out_everywhere
-from mfa_gate.flows.administration import Administration
+from mfa_gate.flows.assistance import Reset
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.proving import open_session
-from mfa_gate.flows.results import Enrolled, Started
+from mfa_gate.flows.results import Done, Enrolled, Started
 from mfa_gate.flows.self_service import SelfService
 from mfa_gate.flows.visitor import Visitor
 from mfa_gate.keys import KeyRing
@@ -45,6 +45,7 @@ from tests.edges.holdings import (
     settle,
     url_of,
 )
+from tests.offices import offices_of
 
 NOW = 1_800_000_000 - 1_800_000_000 % 30
 STORE_ID = "town"
@@ -108,16 +109,7 @@ class Town:
             store_id=STORE_ID,
             needs_setup_code=lambda _: False,
         )
-        self.administration = Administration(
-            self.store,
-            self.store,
-            self.committer,
-            self.store,
-            pepper=pepper,
-            random=os.urandom,
-            role_of=lambda _: None,
-            policy_changed=lambda: None,
-        )
+        self.offices = offices_of(self.store, pepper, lambda _: None, committer=self.committer)
 
     @classmethod
     def found(cls, place: Path, now: float = NOW, url: str = SQLITE) -> "Town":
@@ -218,10 +210,10 @@ class Town:
 
     def reset(self, subject: str, now: float = NOW) -> None:
         """Somebody's two-step is reset from the shell."""
-        done = self.administration.reset_from_shell(
-            "seed", account_id(REALM, subject), "lost the phone", int(now)
+        done = self.offices.assistance.assist_from_shell(
+            "seed", Reset(), account_id(REALM, subject), "lost the phone", int(now)
         )
-        assert type(done).__name__ == "WasReset", done
+        assert isinstance(done, Done), done
 
     def end_sessions(self, subject: str, now: float = NOW) -> None:
         """Every session of somebody is ended, one by one."""

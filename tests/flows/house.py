@@ -30,6 +30,7 @@ from mfa_gate.ports import Change, Policies
 from mfa_gate.signing import SessionCookie
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite import SqliteStore
+from tests.offices import Offices, offices_of
 
 NOW = 1_800_000_000 - 1_800_000_000 % 30
 REALM = "portal"
@@ -42,8 +43,10 @@ ROLES: dict[str, Literal["admin", "help_desk"]] = {
 T = TypeVar("T")
 
 
-def role_of(account: Account) -> Literal["admin", "help_desk"] | None:
-    return ROLES.get(account.subject)
+def role_of(person: Identity | Account) -> Literal["admin", "help_desk"] | None:
+    """By name, or by a group of that name with an `s`."""
+    by_group = [role for name, role in ROLES.items() if f"{name}s" in (person.groups or ())]
+    return ROLES.get(person.subject) or next(iter(by_group), None)
 
 
 class House:
@@ -71,19 +74,24 @@ class House:
             store_id="house",
             needs_setup_code=lambda account: setup_code and role_of(account) == "admin",
         )
-        self.administration = self.administer(self.store)
+        offices = self.offices()
+        self.authority, self.administration = offices.authority, offices.administration
+        self.assistance = offices.assistance
         self.reporting = Reporting(self.store, self.store, self.store, self.store, self.store)
 
     def administer(self, policies: Policies) -> Administration:
         """Administration with these policies."""
-        return Administration(
-            policies,
+        return self.offices(policies).administration
+
+    def offices(self, policies: Policies | None = None) -> Offices:
+        """Everything that administers."""
+        return offices_of(
             self.store,
-            self.committer,
-            self.store,
-            pepper=b"p" * 32,
+            b"p" * 32,
+            role_of,
+            committer=self.committer,
+            policies=policies,
             random=self._random,
-            role_of=role_of,
             policy_changed=self._policy_changed,
         )
 
@@ -146,6 +154,11 @@ class House:
         )
         assert isinstance(enrolled, Enrolled)
         return Person(self, subject, app, enrolled.codes, enrolled.opened)
+
+    @staticmethod
+    def changed_to(account: Account) -> Change:
+        """The commit that puts an account as it is given."""
+        return Change(account=account)
 
     def kinds(self, subject: str | None = None) -> list[str]:
         """The kinds of the events of one person, or of all, oldest first."""

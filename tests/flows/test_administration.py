@@ -1,14 +1,13 @@
-"""Who may do what to whom, and that every act and every refusal stands in the trail with who, why and from where."""
+"""The policy and who may change it, and setup codes; every change and refusal stands in the trail."""
 
 import pyotp
 import pytest
-from msgspec.structs import replace
 
 from mfa_gate.core.accounts import account_id
 from mfa_gate.core.events import ORG
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.transitions import Paused, Rejected
-from mfa_gate.flows.acting import clean_reason
+from mfa_gate.flows.assistance import Reset
 from mfa_gate.flows.results import (
     Confirmation,
     Conflict,
@@ -16,13 +15,10 @@ from mfa_gate.flows.results import (
     MadeSetupCode,
     NeedsVerification,
     NotAllowed,
-    NotFound,
     PolicyChanged,
     ReasonMissing,
-    SignedOut,
     Started,
     Verified,
-    WasReset,
 )
 from mfa_gate.flows.visitor import Visitor
 from tests.flows.house import NOW, House, Person, at_once, wrong
@@ -218,152 +214,6 @@ class TestPolicyFromShell:
         assert not house.store.policy().require_two_step
 
 
-class TestReset:
-    def test_it_removes_everything_and_says_so(self, house: House) -> None:
-        alice, root = house.enroll("alice"), house.enroll("root")
-        begun = house.self_service.start_enrollment(alice.at(LATER), "browser", "", LATER)
-        assert isinstance(begun, Started)
-        done = house.administration.reset(root.at(LATER), alice.id, " Lost her\nphone ", LATER)
-        assert isinstance(done, WasReset)
-        account = house.account("alice")
-        assert not account.has_factor
-        assert (account.recovery, account.setup_code, account.reset_at) == (None, None, LATER)
-        assert house.store.sessions(alice.id, LATER) == ()
-        assert alice.at(LATER).session is None
-        code = pyotp.TOTP(begun.secret).at(LATER)
-        service = house.self_service
-        stranger = alice.at(LATER, verified=False)
-        gone = service.confirm_enrollment(stranger, "browser", begun.challenge, code, "", LATER)
-        assert gone == NotFound()
-        old = service.verify(stranger, "totp", alice.app.at(LATER), LATER)
-        assert old == NotAllowed(reason="no_such_factor")
-        event = house.events("alice")[-1]
-        assert (event.kind, event.actor.subject, event.details) == ("reset", "root", {"reason": WHY})
-        assert event.notify == ("owner", "admins")
-
-    def test_it_needs_a_verification_of_five_minutes(self, house: House) -> None:
-        alice, root = house.enroll("alice"), house.enroll("root")
-        needed = NeedsVerification(max_age=300)
-        late = NOW + 301
-        assert house.administration.reset(root.at(late), alice.id, WHY, late) == needed
-        assert house.administration.reset(root.at(LATER, verified=False), alice.id, WHY, LATER) == needed
-        assert house.account("alice").has_factor
-
-    @pytest.mark.parametrize("reason", ["", "  ", "no", "\n\n\n\n", "x" * 501])
-    def test_it_needs_a_reason(self, house: House, reason: str) -> None:
-        alice, root = house.enroll("alice"), house.enroll("root")
-        done = house.administration.reset(root.at(LATER), alice.id, reason, LATER)
-        assert done == ReasonMissing()
-        assert house.account("alice").has_factor
-
-    def test_w14_a_reason_is_one_harmless_line(self) -> None:
-        assert clean_reason("lost\r\n \x1b[2J it") == "lost \\x1b[2J it"
-        assert clean_reason("x" * 500) == "x" * 500
-
-    @pytest.mark.parametrize(
-        ("who", "whom", "why"),
-        [
-            ("alice", "bob", "not_allowed"),
-            ("alice", "alice", "not_allowed"),
-            ("help", "root", "administrator"),
-            ("help", "desk", "administrator"),
-            ("help", "help", "yourself"),
-            ("root", "root", "yourself"),
-        ],
-    )
-    def test_w18_nobody_resets_themselves_or_a_superior(
-        self, house: House, who: str, whom: str, why: str
-    ) -> None:
-        people = {name: house.enroll(name) for name in {who, whom}}
-        done = house.administration.reset(people[who].at(LATER), people[whom].id, WHY, LATER)
-        assert isinstance(done, NotAllowed)
-        assert done.reason == why
-        assert house.account(whom).has_factor
-        refused = house.events()[-1]
-        assert (refused.kind, refused.actor.subject, refused.subject) == ("act_refused", who, whom)
-        assert refused.details == {"act": "reset", "why": why, "account": people[whom].id}
-
-    @pytest.mark.parametrize(
-        ("who", "whom"), [("help", "alice"), ("root", "alice"), ("root", "help"), ("root", "admin")]
-    )
-    def test_the_rest_is_allowed(self, house: House, who: str, whom: str) -> None:
-        actor, target = house.enroll(who), house.enroll(whom)
-        assert house.administration.why_not_reset(actor.at(LATER), house.account(whom)) is None
-        done = house.administration.reset(actor.at(LATER), target.id, WHY, LATER)
-        assert isinstance(done, WasReset)
-
-    def test_who_has_nothing_cannot_be_reset(self, house: House) -> None:
-        root, bob = house.enroll("root"), house.visitor("bob")
-        nothing = NotAllowed(reason="nothing_set_up")
-        assert house.administration.reset(root.at(LATER), bob.account.id, WHY, LATER) == nothing
-        assert "act_refused" not in house.kinds()
-
-    @pytest.mark.parametrize("unknown", ["", "0" * 32, "org", "\udc80"])
-    def test_an_unknown_person_is_not_found(self, house: House, unknown: str) -> None:
-        root = house.enroll("root")
-        assert house.administration.reset(root.at(LATER), unknown, WHY, LATER) == NotFound()
-        assert house.administration.sign_out_person(root.at(LATER), unknown, LATER) == NotFound()
-        assert house.administration.reset_from_shell("ops", unknown, WHY, LATER) == NotFound()
-
-    def test_a_reset_opens_a_locked_account_to_a_new_enrollment(self, house: House) -> None:
-        alice, root = house.enroll("alice"), house.enroll("root")
-        for _ in range(5):
-            stranger = alice.at(LATER, verified=False)
-            house.self_service.verify(stranger, "totp", wrong(alice.app, LATER), LATER)
-        house.administration.reset(root.at(LATER), alice.id, WHY, LATER)
-        again = house.enroll("alice", LATER)
-        assert house.account("alice").totps[0].strikes.consecutive == 0
-        assert again.secret != alice.secret
-
-    def test_the_shell_resets_anybody_with_a_reason(self, house: House) -> None:
-        root = house.enroll("root")
-        shell = house.administration.reset_from_shell
-        assert shell("ops", root.id, "", LATER) == ReasonMissing()
-        assert isinstance(shell("ops", root.id, WHY, LATER), WasReset)
-        assert shell("ops", root.id, WHY, LATER) == NotAllowed(reason="nothing_set_up")
-        event = house.events("root")[-1]
-        assert (event.actor.subject, event.actor.surface) == ("ops", "shell")
-
-
-class TestSigningOut:
-    def test_every_session_of_somebody_is_ended(self, house: House) -> None:
-        alice, desk = house.enroll("alice"), house.enroll("help")
-        done = house.administration.sign_out_person(desk.at(LATER), alice.id, LATER)
-        assert done == SignedOut(ended=1)
-        assert alice.at(LATER).session is None
-        assert house.account("alice").has_factor
-        event = house.events("alice")[-1]
-        assert (event.kind, event.actor.subject) == ("signed_out_everywhere", "help")
-
-    def test_who_may_is_as_for_a_reset(self, house: House) -> None:
-        alice, desk, root = (house.enroll(name) for name in ("alice", "help", "root"))
-        act = house.administration.sign_out_person
-        assert act(alice.at(LATER), desk.id, LATER) == NotAllowed(reason="not_allowed")
-        assert act(desk.at(LATER), root.id, LATER) == NotAllowed(reason="administrator")
-        assert act(desk.at(LATER), desk.id, LATER) == NotAllowed(reason="yourself")
-        assert house.kinds()[-3:] == ["act_refused"] * 3
-        late = NOW + 901
-        assert act(root.at(late), alice.id, late) == NeedsVerification(max_age=900)
-
-
-class TestDoor:
-    def test_the_role_is_told_to_whom_it_belongs(self, house: House) -> None:
-        admits = house.administration.admits
-        root, desk, alice = (house.enroll(name) for name in ("root", "help", "alice"))
-        assert admits(root.at(LATER), LATER) == "admin"
-        assert admits(desk.at(LATER), LATER) == "help_desk"
-        assert admits(alice.at(LATER), LATER) == NotAllowed(reason="not_allowed")
-        stranger = root.at(LATER, verified=False)
-        assert admits(stranger, LATER) == NeedsVerification(max_age=900)
-        assert house.administration.why_not_reset(alice.at(LATER), root.at(LATER).account) == "not_allowed"
-
-    def test_w19_no_field_of_a_record_makes_an_administrator(self, house: House) -> None:
-        alice = house.enroll("alice")
-        me = alice.at(LATER)
-        claimed = replace(me, account=replace(me.account, name="root", groups=("admin", "root")))
-        assert house.administration.admits(claimed, LATER) == NotAllowed(reason="not_allowed")
-
-
 class TestSetupCode:
     def test_it_makes_the_record_of_somebody_never_seen(self, house: House) -> None:
         done = house.administration.make_setup_code("ops", "portal", "root", NOW)
@@ -388,7 +238,7 @@ class TestSetupCode:
         assert isinstance(made, MadeSetupCode)
         root = self.enroll_with(strict_house, made.code)
         assert make("ops", "portal", "root", LATER) == NotAllowed(reason="already_set_up")
-        strict_house.administration.reset_from_shell("ops", root.id, WHY, LATER)
+        strict_house.assistance.assist_from_shell("ops", Reset(), root.id, WHY, LATER)
         assert isinstance(make("ops", "portal", "root", LATER), MadeSetupCode)
 
     def enroll_with(self, house: House, code: str) -> Person:
@@ -401,13 +251,3 @@ class TestSetupCode:
         )
         assert isinstance(done, Enrolled)
         return Person(house, "root", app, done.codes, done.opened)
-
-
-def test_the_trail_is_whole_and_holds_no_secret(house: House) -> None:
-    alice, root = house.enroll("alice"), house.enroll("root")
-    house.self_service.renew_codes(alice.at(LATER), LATER)
-    house.administration.reset(root.at(LATER), alice.id, WHY, LATER)
-    assert house.store.broken_chain() is None
-    told = str(house.events())
-    for secret in (alice.app.secret, alice.secret.hex(), *alice.codes, alice.cookie.id):
-        assert secret not in told

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.core.sessions import Session
 from mfa_gate.core.throttle import FOREVER
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.proving import as_of
@@ -326,38 +327,38 @@ class TestTurningOff:
 
 
 class TestSessions:
-    def two(self, house: House) -> tuple[Person, str]:
-        """Alice in two browsers; the key of the other one's session."""
+    def two(self, house: House) -> tuple[Person, Session]:
+        """Alice in two browsers; the session of the other one."""
         alice = house.enroll("alice")
         stranger = alice.at(LATER, verified=False, sign_in="s-2")
         other = house.self_service.verify(stranger, "totp", alice.app.at(LATER), LATER)
         assert isinstance(other, Verified)
-        return alice, other.opened.session.key
+        return alice, other.opened.session
 
     def test_people_see_their_own(self, house: House) -> None:
         alice, other = self.two(house)
         house.enroll("bob")
         seen = house.self_service.sessions(alice.at(LATER), LATER)
         assert [session.account_id for session in seen] == [alice.id] * 2
-        assert seen[0].key == other
+        assert seen[0] == other
         assert house.self_service.sessions(alice.at(LATER, verified=False), LATER) == ()
 
     def test_an_idle_one_is_not_listed(self, house: House) -> None:
         alice, other = self.two(house)
-        house.store.touch(((alice.id, other),), NOW + 1790)
+        house.store.touch(((alice.id, other.key),), NOW + 1790)
         late = NOW + 1800
         fresh = alice.at(late, verified=False)
         done = house.self_service.verify(fresh, "totp", alice.app.at(late), late)
         assert isinstance(done, Verified)
         alice.cookie = done.opened.cookie
         seen = house.self_service.sessions(alice.at(late), late)
-        assert {session.key for session in seen} == {other, done.opened.session.key}
+        assert {session.key for session in seen} == {other.key, done.opened.session.key}
 
     def test_one_is_ended(self, house: House) -> None:
         alice, other = self.two(house)
         house.changed.clear()
-        assert house.self_service.end_session(alice.at(LATER), other, LATER) == SignedOut(ended=1)
-        assert [session.key for session in house.store.sessions(alice.id, LATER)] != [other]
+        assert house.self_service.end_session(alice.at(LATER), other.handle, LATER) == SignedOut(ended=1)
+        assert [session.key for session in house.store.sessions(alice.id, LATER)] != [other.key]
         assert len(house.store.sessions(alice.id, LATER)) == 1
         assert house.changed == [alice.id]
         assert house.kinds("alice")[-1] == "session_ended"
@@ -365,11 +366,11 @@ class TestSessions:
     def test_e12_somebody_elses_is_not_found(self, house: House) -> None:
         alice, other = self.two(house)
         bob = house.enroll("bob")
-        for key in (other, "unknown", ""):
-            assert house.self_service.end_session(bob.at(LATER), key, LATER) == NotFound()
+        for handle in (other.handle, other.key, "unknown", ""):
+            assert house.self_service.end_session(bob.at(LATER), handle, LATER) == NotFound()
         assert len(house.store.sessions(alice.id, LATER)) == 2
         stranger = alice.at(LATER, verified=False)
-        done = house.self_service.end_session(stranger, other, LATER)
+        done = house.self_service.end_session(stranger, other.handle, LATER)
         assert done == NeedsVerification(max_age=300)
 
     def test_all_others_are_ended(self, house: House) -> None:
@@ -396,6 +397,6 @@ class TestSessions:
         alice, other = self.two(house)
         assert house.self_service.sign_out(alice.at(LATER), LATER) == SignedOut(ended=1)
         assert alice.at(LATER).session is None
-        assert [session.key for session in house.store.sessions(alice.id, LATER)] == [other]
+        assert [session.key for session in house.store.sessions(alice.id, LATER)] == [other.key]
         assert house.kinds("alice")[-1] == "signed_out"
         assert house.self_service.sign_out(alice.at(LATER), LATER) == SignedOut(ended=0)

@@ -76,8 +76,8 @@ def read(framework: str, session: object, **changes: object) -> Reading:
     return configured(framework, **changes).read(request(f"session={cookie(framework, session)}"), NOW)
 
 
-def named(framework: str, subject: str) -> Reading:
-    who = Identity(source=f"{framework}_session", realm="portal", subject=subject)
+def named(framework: str, subject: str, groups: tuple[str, ...] | None = None) -> Reading:
+    who = Identity(source=f"{framework}_session", realm="portal", subject=subject, groups=groups)
     return Reading(identities=(who,))
 
 
@@ -214,7 +214,12 @@ class TestBoth:
     def test_odd_names_mails_and_groups_are_left_out(self, framework: str) -> None:
         session = {"user": "alice", "name": "a\nb", "mail": 5, "groups": {"staff": 1}}
         found = read(framework, session, name_field="name", email_field="mail", groups_field="groups")
-        assert found == named(framework, "alice")
+        assert found == named(framework, "alice", groups=())
+
+    def test_no_groups_are_told_apart_from_none_that_are_told(self, framework: str) -> None:
+        assert read(framework, {"user": "alice"}) == named(framework, "alice", groups=None)
+        found = read(framework, {"user": "alice"}, groups_field="groups")
+        assert found == named(framework, "alice", groups=())
 
     def test_groups_may_be_text(self, framework: str) -> None:
         found = read(framework, {"user": "alice", "groups": "staff, nurses,,staff"}, groups_field="groups")

@@ -1,16 +1,13 @@
 """A native client of the JSON API: it keeps cookies if it likes, proves its first step, and names no origin."""
 
-import os
 from typing import Any
 
 import pyotp
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from mfa_gate.flows.administration import Administration
-from mfa_gate.flows.committing import Committer
-from mfa_gate.flows.results import MadeSetupCode
 from mfa_gate.keys import KeyRing
+from tests.offices import offices_of
 from tests.web.house import House
 
 API = "/mfa/api/v1"
@@ -124,16 +121,5 @@ def problem_of(answer: Response) -> tuple[int, str]:
 def setup_code(house: House, user: str) -> str:
     """The one-time code that the shell makes for an administrator."""
     keys = KeyRing.find(house.settings.keys.file, {})
-    shell = Administration(
-        house.store,
-        house.store,
-        Committer(house.store, lambda _: None),
-        house.store,
-        pepper=keys.pepper[-1].secret,
-        random=os.urandom,
-        role_of=house.settings.is_admin,
-        policy_changed=lambda: None,
-    )
-    made = shell.make_setup_code("operator", "portal", user, int(house.clock()))
-    assert isinstance(made, MadeSetupCode)
-    return made.code
+    offices = offices_of(house.store, keys.pepper[-1].secret, house.settings.is_admin)
+    return offices.setup_code(user, house.clock())

@@ -20,9 +20,6 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from mfa_gate.core.accounts import Account, account_id
-from mfa_gate.flows.administration import Administration
-from mfa_gate.flows.committing import Committer
-from mfa_gate.flows.results import MadeSetupCode
 from mfa_gate.gate import Gate
 from mfa_gate.keys import KeyRing
 from mfa_gate.ports import Change, Store
@@ -30,6 +27,7 @@ from mfa_gate.settings import Settings
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite import SqliteStore
 from mfa_gate.wiring import Sources, build_door
+from tests.offices import offices_of
 
 NOW = 1_800_000_000 - 1_800_000_000 % 30
 HOME = "http://localhost:8000"
@@ -145,19 +143,9 @@ class House:
 
     def make_setup_code(self, user: str) -> str:
         """What `mfa-gate admin-code` prints for an administrator."""
-        administration = Administration(
-            self.store,
-            self.store,
-            Committer(self.store, lambda _: None),
-            self.store,
-            pepper=self._pepper,
-            random=os.urandom,
-            role_of=self.gate.settings.is_admin,
-            policy_changed=lambda: None,
+        return offices_of(self.store, self._pepper, self.gate.settings.is_admin).setup_code(
+            user, self.clock()
         )
-        made = administration.make_setup_code("tester", "portal", user, int(self.clock()))
-        assert isinstance(made, MadeSetupCode)
-        return made.code
 
     async def _portal(self, request: Request) -> PortalResponse:
         self.reached.append(request.url.path)

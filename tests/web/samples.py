@@ -1,9 +1,11 @@
 """Pages as they look on an ordinary day, and on a bad one: the sample views of the rendering and browser tests."""
 
+import msgspec
 import segno
 from markupsafe import Markup
 
 from mfa_gate.web.admin_views import (
+    AdminAct,
     AdminAudit,
     AdminOverview,
     AdminPolicies,
@@ -11,6 +13,7 @@ from mfa_gate.web.admin_views import (
     AdminUsers,
     Attention,
     AuditKind,
+    ExemptionShown,
     PolicyEffect,
     StatusChip,
     TrafficLine,
@@ -196,6 +199,23 @@ PROFILE = AdminUser(
     history_href="/mfa/admin/audit?person=alice",
     may_sign_out=True,
 )
+EXEMPTION = ExemptionShown(
+    until=NOW + 90 * DAY,
+    reason="Hardware key ordered, arrives next week",
+    approved_by="Robin Admin",
+    given_at=NOW - DAY,
+)
+EXEMPTING = AdminAct(
+    act="exempt",
+    id="c3",
+    name="Carol Nguyen",
+    revision="1-0",
+    first_day="2026-06-15",
+    last_day="2026-09-12",
+    latest=NOW + 89 * DAY,
+    longest_days=90,
+    asks_code=True,
+)
 SCAN = SetupScan(qr_svg=QR, key_groups=("JBSW", "Y3DP", "EHPK", "3PXP") * 2, otpauth_uri=_URI)
 
 PERSON_VIEWS: dict[str, View] = {
@@ -284,7 +304,6 @@ PERSON_VIEWS: dict[str, View] = {
         problem="wrong",
     ),
     "confirm-end": Confirm(act="end_session", action="account/sessions/end", pause=Pause(until=NOW + 30)),
-    "confirm-reset": Confirm(act="reset_person", action="admin/users/b2/reset", subject="Bob Tanaka"),
     "confirm-page": Confirm(act="open_page", action="confirm"),
     "sign-in-required": SignInRequired(sign_in_url="/login?next=/files"),
     "message-bad-request": Message(kind="bad_request"),
@@ -327,7 +346,6 @@ ADMIN_VIEWS: dict[str, View] = {
             Attention(kind="never_signed_in", count=18, href="/mfa/admin/users?status=missing&seen=never"),
             Attention(kind="grace", count=8, href="/mfa/admin/users?status=grace"),
             Attention(kind="paused", count=3, href="/mfa/admin/users?status=paused"),
-            Attention(kind="exempt", count=12, href="/mfa/admin/users?status=exempt"),
             Attention(kind="exemptions_ending", count=1, href="/mfa/admin/users?status=exempt"),
             Attention(kind="reminders_failed", count=5, href="/mfa/admin/audit?kind=reminder_failed"),
             Attention(kind="unattributed", count=4, href="/mfa/admin/settings/policies"),
@@ -344,7 +362,7 @@ ADMIN_VIEWS: dict[str, View] = {
     "admin-users-nobody-there": AdminUsers(chips=CHIPS, lines=(), status="inactive"),
     "admin-users-empty": AdminUsers(chips=(), lines=()),
     "admin-user": PROFILE,
-    "admin-user-asking": AdminUser(
+    "admin-user-paused": AdminUser(
         id="b2",
         name="Bob Tanaka",
         subject="bob",
@@ -353,11 +371,8 @@ ADMIN_VIEWS: dict[str, View] = {
         because="group",
         because_group="staff",
         deadline=NOW + 6 * DAY,
-        needs_code=True,
-        reason_missing=True,
-        code_problem="wrong",
-        pause=Pause(until=NOW + 30),
         ways=(APP,),
+        notice="overtaken",
     ),
     "admin-user-missing": AdminUser(
         id="c3",
@@ -367,6 +382,7 @@ ADMIN_VIEWS: dict[str, View] = {
         required=False,
         because="policy_off",
         no_reset="nothing_set_up",
+        may_exempt=True,
         notice="reset",
     ),
     "admin-user-administrator": AdminUser(
@@ -374,11 +390,58 @@ ADMIN_VIEWS: dict[str, View] = {
         name="Dmitri Sokolov",
         subject="dmitri",
         status="exempt",
-        exempt_until=NOW + 90 * DAY,
         required=False,
         because="exempt",
         no_reset="administrator",
         notice="signed_out",
+        exemption=EXEMPTION,
+    ),
+    "admin-user-exempt": AdminUser(
+        id="e5",
+        name="Esther Bartholomew-Featherstonehaugh of the Department of Long and Windy Names",
+        subject="esther",
+        status="exempt",
+        required=False,
+        because="exempt",
+        exemption=EXEMPTION,
+        no_reset="nothing_set_up",
+        may_exempt=True,
+        may_end_exemption=True,
+        notice="exempted",
+    ),
+    "admin-user-exemption-ended": AdminUser(
+        id="e5",
+        name="Esther",
+        subject="esther",
+        status="missing",
+        required=True,
+        because="everyone",
+        no_reset="nothing_set_up",
+        may_exempt=True,
+        notice="exemption_ended",
+    ),
+    "admin-user-session-ended": msgspec.structs.replace(PROFILE, notice="session_ended"),
+    "admin-act-reset": AdminAct(act="reset", id="a1", name="Alice Moreau", revision="1-0"),
+    "admin-act-reset-asking": AdminAct(
+        act="reset",
+        id="a1",
+        name="Alice Moreau",
+        revision="1-0",
+        reason_missing=True,
+        asks_code=True,
+        problem="wrong",
+        pause=Pause(until=NOW + 30),
+    ),
+    "admin-act-sign-out": AdminAct(act="sign_out", id="a1", name="Alice Moreau", revision="1-0"),
+    "admin-act-end-session": AdminAct(
+        act="end_session", id="a1", name="Alice Moreau", revision="1-0", session=SESSIONS[1]
+    ),
+    "admin-act-exempt": EXEMPTING,
+    "admin-act-exempt-again": msgspec.structs.replace(
+        EXEMPTING, exempt_until=EXEMPTION.until, until_wrong=True, problem="missing", reason="Not yet"
+    ),
+    "admin-act-end-exemption": AdminAct(
+        act="end_exemption", id="e5", name="Esther", revision="1-9", exempt_until=EXEMPTION.until
     ),
     "admin-policies-off": AdminPolicies(require=False, ticked=False, version=3, effect=EFFECT),
     "admin-policies-turning-on": AdminPolicies(

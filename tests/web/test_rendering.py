@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from mfa_gate.web import translations
-from mfa_gate.web.admin_views import AdminUser, AdminUsers, UserLine
+from mfa_gate.web.admin_views import AdminAct, AdminUser, AdminUsers, ExemptionShown, UserLine
 from mfa_gate.web.rendering import TEMPLATES, Renderer
 from mfa_gate.web.views import AccountSettings, Chrome, HistoryLine, SessionLine, SetupDone, Verify, Way
 from tests.web import samples
@@ -21,6 +21,7 @@ NOT_OURS = {
     "Questions? Ask the help desk",
     "alice · alice@example.test staff billing",
     "Lost phone, called back at the number on file",
+    "Hardware key ordered, arrives next week",
     # The detail of a refusal is in English, for whoever is asked for help.
     "The path cannot be judged: an empty segment. Ask for it in its plain form.",
     "Esther Bartholomew-Featherstonehaugh of the Department of Long and Windy Names",
@@ -150,7 +151,10 @@ def test_every_form_stays_below_the_mount_and_carries_the_token(renderer: Render
         ("admin-policies-off", ["Require Two-Step Authentication", "Save"]),
         ("admin-policies-on", ["Require Two-Step Authentication", "Code", "Save"]),
         ("admin-users", ["2FA Status", "Search", "Next page"]),
-        ("admin-user", ["Reset Two-Step Authentication", "Reason", "Reset two-step for Alice Moreau"]),
+        ("admin-user", ["Reset Two-Step Authentication", "End all sessions"]),
+        ("admin-user-exempt", ["Change exemption…", "End exemption"]),
+        ("admin-act-reset", ["Reason", "Reset two-step for Alice Moreau", "Cancel"]),
+        ("admin-act-exempt", ["Exempt until", "Reason", "Code", "Exempt Carol Nguyen", "Cancel"]),
     ],
 )
 def test_controls_have_the_names_that_people_and_tests_look_for(
@@ -209,6 +213,17 @@ def test_what_people_typed_is_shown_and_does_nothing() -> None:
             query=HOSTILE,
         ),
         AdminUsers(chips=(), lines=(), query=HOSTILE),
+        AdminAct(
+            act="exempt",
+            id=HOSTILE,
+            name=HOSTILE,
+            revision=HOSTILE,
+            session=SessionLine(id=HOSTILE, browser=HOSTILE, where=HOSTILE, started_at=0),
+            until=HOSTILE,
+            until_wrong=True,
+            reason=HOSTILE,
+            reason_missing=True,
+        ),
         AdminUser(
             id=HOSTILE,
             name=HOSTILE,
@@ -218,8 +233,7 @@ def test_what_people_typed_is_shown_and_does_nothing() -> None:
             required=True,
             because="group",
             because_group=HOSTILE,
-            reason=HOSTILE,
-            reason_missing=True,
+            exemption=ExemptionShown(until=9, reason=HOSTILE, approved_by=HOSTILE, given_at=0),
             history=(
                 HistoryLine(
                     at=0,

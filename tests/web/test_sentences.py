@@ -28,6 +28,22 @@ def test_every_kind_of_event_has_a_sentence() -> None:
             HistoryLine(at=0, kind="policy_changed", facts={"require_two_step": "off"}),
             "The gate turned off Require Two-Step Authentication.",
         ),
+        (
+            HistoryLine(at=0, kind="exemption_ended", actor="Bo", person="Bo"),
+            "Bo set up two-step, which ended their exemption.",
+        ),
+        (
+            HistoryLine(at=0, kind="exemption_ended", actor="Ann", person="Bo"),
+            "Ann ended the exemption of Bo.",
+        ),
+        (
+            HistoryLine(at=0, kind="exemption_given", actor="Ann", person="Bo"),
+            "Ann exempted Bo from two-step for a while.",
+        ),
+        (
+            HistoryLine(at=0, kind="exemption_given", actor="Ann", person="Bo", facts={"before": "9"}),
+            "Ann changed the exemption of Bo.",
+        ),
         (HistoryLine(at=0, kind="of_tomorrow", person="Bo"), "of_tomorrow: Bo"),
     ],
 )
@@ -45,12 +61,14 @@ def test_a_person_is_a_link_where_there_is_a_profile() -> None:
 
 def test_further_facts_are_told_once_and_in_words() -> None:
     facts = {"reason": "lost", "factor": "totp", "left": "6", "name": "Phone", "why": "idle", "in_a_row": "3"}
+    facts |= {"until": "90", "before": "50"}
 
-    assert further_facts(HistoryLine(at=0, kind="verified", facts=facts), str) == (
+    assert further_facts(HistoryLine(at=0, kind="verified", facts=facts), str, "noon plus {}".format) == (
         "6 left",
         "Phone",
         "why: idle",
         "3 in a row",
+        "until noon plus 90",
     )
 
 

@@ -19,6 +19,7 @@ from mfa_gate.wiring import Sources, build_door, build_services
 
 if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
+    from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.ports import Store
 
@@ -47,6 +48,7 @@ class Opened:
     store: "Store"
     door: Door
     administration: "Administration"
+    assistance: "Assistance"
     reporting: "Reporting"
     now: int
 
@@ -117,6 +119,7 @@ class Invocation:
             store=store,
             door=door,
             administration=services.administration,
+            assistance=services.assistance,
             reporting=services.reporting,
             now=self.now,
         )

@@ -1,15 +1,15 @@
-"""`users`: who has two-step and who does not, one person's record, and a reset from the server's own shell."""
+"""`users`: who has two-step and who does not, and one person's record."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, get_args
 
 import click
 
+from mfa_gate.cli.assisting import exempt, reset, sign_out, unknown
 from mfa_gate.cli.invocation import (
     Invocation,
     Opened,
     json_option,
-    os_user,
     pass_invocation,
     realm_in,
     realm_option,
@@ -19,7 +19,7 @@ from mfa_gate.cli.invocation import (
 from mfa_gate.cli.output import moment, say_facts, say_json, say_list, say_table
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
 from mfa_gate.core.accounts import Account, account_id
-from mfa_gate.core.policy import Status
+from mfa_gate.core.policy import Status, is_exempt
 from mfa_gate.core.throttle import FOREVER
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ PAGE = 200
 @click.group()
 def users() -> None:
     """Who has two-step, and who does not."""
+
+
+for _act in (exempt, reset, sign_out):
+    users.add_command(_act)
 
 
 @users.command("list")
@@ -68,53 +72,12 @@ def show(invocation: Invocation, user: str, realm: str | None, *, as_json: bool)
         named = realm_in(gate.settings, realm)
         profile = gate.reporting.profile(account_id(named, subject_in(user)), gate.now)
         if isinstance(profile, NotFound):
-            raise _unknown(user, named)
+            raise unknown(user, named)
         role = gate.settings.is_admin(profile.account) or ""
     if as_json:
-        say_json(_profile_as_json(profile, role))
+        say_json(_profile_as_json(profile, role, gate.now))
     else:
-        _say_profile(profile, role)
-
-
-@users.command()
-@click.argument("user")
-@click.option("--reason", required=True, help="Why; it stands in the audit trail.")
-@realm_option
-@json_option
-@settings_option
-@pass_invocation
-def reset(invocation: Invocation, user: str, reason: str, realm: str | None, *, as_json: bool) -> None:
-    """Remove somebody's factors, recovery codes and sessions; they set up two-step anew."""
-    from mfa_gate.flows.results import NotAllowed, NotFound, ReasonMissing, WasReset
-
-    with invocation.opened() as gate:
-        named = realm_in(gate.settings, realm)
-        answer = gate.administration.reset_from_shell(
-            os_user(), account_id(named, subject_in(user)), reason, gate.now
-        )
-    match answer:
-        case WasReset(account=account):
-            if as_json:
-                say_json(
-                    {
-                        "id": account.id,
-                        "user": account.subject,
-                        "realm": account.realm,
-                        "reset_at": account.reset_at,
-                    }
-                )
-            else:
-                click.echo(f"Two-step of {account.subject} is reset, and all their sessions are ended.")
-        case NotFound():
-            raise _unknown(user, named)
-        case NotAllowed():
-            raise click.ClickException(f'"{user}" has no two-step: there is nothing to reset.')
-        case ReasonMissing():
-            raise click.UsageError("--reason wants 3 to 500 characters.")
-
-
-def _unknown(user: str, realm: str) -> click.ClickException:
-    return click.ClickException(f'The gate has never seen "{user}" (realm {realm}).')
+        _say_profile(profile, role, gate.now)
 
 
 def _pages(gate: Opened, status: Status | None, prefix: str) -> "Iterator[tuple[Row, ...]]":
@@ -157,10 +120,11 @@ def _row_as_json(row: "Row") -> dict[str, object]:
         "status": row.status,
         "factors": _factors(account),
         "last_verified_at": account.last_verified_at or None,
+        "exempt_until": account.exempt_until if row.status == "exempt" else None,
     }
 
 
-def _profile_as_json(profile: "Profile", role: str) -> dict[str, object]:
+def _profile_as_json(profile: "Profile", role: str, now: int) -> dict[str, object]:
     """Security: field by field, since an account also holds secrets and hashes."""
     account, codes = profile.account, profile.account.recovery
     return {
@@ -175,6 +139,7 @@ def _profile_as_json(profile: "Profile", role: str) -> dict[str, object]:
         "required": profile.standing.required,
         "because": profile.standing.because,
         "paused_until": _paused_until(account),
+        "exemption": _exemption_as_json(account, now),
         "first_seen_at": account.first_seen_at or None,
         "two_step_since": account.two_step_since or None,
         "last_verified_at": account.last_verified_at or None,
@@ -198,10 +163,10 @@ def _profile_as_json(profile: "Profile", role: str) -> dict[str, object]:
     }
 
 
-def _say_profile(profile: "Profile", role: str) -> None:
+def _say_profile(profile: "Profile", role: str, now: int) -> None:
     account = profile.account
     required = "required" if profile.standing.required else "not required"
-    until = _paused_until(account)
+    until, exemption = _paused_until(account), _exemption_as_json(account, now)
     facts = [
         ("user", account.subject),
         ("realm", account.realm),
@@ -211,6 +176,9 @@ def _say_profile(profile: "Profile", role: str) -> None:
         ("role", role.replace("_", " ")),
         ("status", f"{profile.standing.status} ({required})"),
         ("paused until", until if isinstance(until, str) else f"{moment(until)} UTC" if until else ""),
+        ("exempt until", f"{moment(account.exempt_until)} UTC" if exemption else ""),
+        ("because", str(exemption["reason"]) if exemption else ""),
+        ("approved by", str(exemption["approved_by"]) if exemption else ""),
         ("factors", ", ".join(_factors(account))),
         ("codes left", str(len(account.recovery.hashes)) if account.recovery else ""),
         ("first seen", moment(account.first_seen_at)),
@@ -227,3 +195,15 @@ def _paused_until(account: Account) -> int | str | None:
     if not account.opens_at:
         return None
     return "reset" if account.opens_at >= FOREVER else account.opens_at
+
+
+def _exemption_as_json(account: Account, now: int) -> dict[str, object] | None:
+    kept = account.exemption
+    if kept is None or not is_exempt(account, now):
+        return None
+    return {
+        "reason": kept.reason,
+        "approved_by": kept.approved_by,
+        "given_at": kept.given_at,
+        "until": kept.until,
+    }

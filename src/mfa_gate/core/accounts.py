@@ -16,7 +16,10 @@ FactorKind = Literal["totp", "recovery_code"]
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who the first factor says this is, as one identity source read it from one request."""
+    """Who the first factor says this is, as one identity source read it from one request.
+
+    `groups` is None where the source tells of none; `()` says that there are none.
+    """
 
     source: str
     realm: str
@@ -24,7 +27,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     session_id: str | None = None
     name: str = ""
     email: str = ""
-    groups: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
     case_insensitive: bool = False
 
 
@@ -60,7 +63,7 @@ class SetupCode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Exemption(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded exception: nobody asks this person to set up two-step before `until`. It never lacks an end.
 
-    `approved_by` is the account name of the administrator, or the operating system's user at the shell.
+    `approved_by` is the administrator as the trail shows them (`Actor.shown`).
     """
 
     reason: str
@@ -106,6 +109,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def has_factor(self) -> bool:
         """True if two-step is set up, paused and disabled factors included."""
         return bool(self.totps)
+
+    @property
+    def revision(self) -> str:
+        """Names what an administrator decides upon: another one after each enrollment, reset or exemption."""
+        return f"{self.epoch}-{self.exempt_until}"
 
     @property
     def exempt_until(self) -> int:

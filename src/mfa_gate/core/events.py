@@ -37,6 +37,8 @@ EventKind = Literal[
     "recovery_codes_made",
     "turned_off",
     "reset",
+    "exemption_given",
+    "exemption_ended",
     "signed_out",
     "signed_out_everywhere",
     "session_ended",

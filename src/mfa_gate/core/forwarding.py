@@ -94,7 +94,7 @@ def told(identity: Identity) -> Headers:
         ("remote-user", identity.subject),
         ("remote-name", identity.name),
         ("remote-email", identity.email),
-        ("remote-groups", ",".join(identity.groups)),
+        ("remote-groups", ",".join(identity.groups or ())),
     )
     return tuple((name, header_value(value)) for name, value in pairs if value)
 

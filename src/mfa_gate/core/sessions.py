@@ -1,5 +1,7 @@
 """The gate's own proof that a verification happened, and when it still counts; it never looks one up."""
 
+import hashlib
+
 import msgspec
 
 from mfa_gate.core.accounts import Account, FactorKind, Identity
@@ -28,6 +30,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     client: str = "web"
     user_agent: str = ""
     address: str = ""
+
+    @property
+    def handle(self) -> str:
+        """What pages and programs call it by; nothing of ours can be found or opened with it."""
+        return hashlib.sha256(f"handle {self.key}".encode()).hexdigest()[:32]
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
-"""Every way in which one account changes: (account, what happens, now) → the account after it, and its events.
+"""Every way in which people change their own account: (account, what happens, now) → the account after it, its events.
 
-Pure. Whoever calls commits both together or neither, and answers only afterwards: a refused code is a commit too.
+What administrators do to it stands in `administering.py`. Pure. Whoever calls commits both together or neither, and
+answers only afterwards: a refused code is a commit too.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from mfa_gate.core.accounts import (
     FactorKind,
     Identity,
     RecoveryCodes,
-    SetupCode,
     Totp,
     account_id,
 )
@@ -111,7 +111,7 @@ def seen(account: Account | None, identity: Identity, now: int) -> tuple[Account
             subject=identity.subject,
             name=identity.name,
             email=identity.email,
-            groups=identity.groups,
+            groups=identity.groups or (),
             first_seen_at=now,
         )
         return account, (event(account, "account_seen", SYSTEM, now),)
@@ -122,7 +122,7 @@ def seen(account: Account | None, identity: Identity, now: int) -> tuple[Account
         first_seen_at=account.first_seen_at or now,
         name=identity.name or account.name,
         email=identity.email or account.email,
-        groups=identity.groups or account.groups,
+        groups=account.groups if identity.groups is None else identity.groups,
     )
     if updated == account:
         return account, ()
@@ -278,13 +278,17 @@ def enrolled(
         totps=(totp,),
         recovery=RecoveryCodes(made_at=now, hashes=code_hashes, total=len(code_hashes)),
         setup_code=None,
+        exemption=None,
         epoch=account.epoch + 1,
         two_step_since=now,
         last_verified_at=now,
     )
     spent = (event(after, "admin_code_spent", actor, now),) if account.setup_code else ()
+    # Security: it was for somebody who had nothing; kept, it would open again once their two-step is reset.
+    over = (event(after, "exemption_ended", actor, now),) if now < account.exempt_until else ()
     return after, (
         *spent,
+        *over,
         event(after, "factor_added", actor, now, BOTH, factor="totp", name=totp.name),
         event(after, "recovery_codes_made", actor, now, number=len(code_hashes)),
         event(after, "verified", actor, now, factor="totp", name=totp.name),
@@ -309,14 +313,8 @@ def renewed_codes(
 
 def turned_off(account: Account, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
     """Two-step is off for this person, by themselves."""
-    after = _without_factors(account)
+    after = without_factors(account)
     return after, (event(after, "turned_off", actor, now, BOTH),)
-
-
-def was_reset(account: Account, actor: Actor, reason: str, now: int) -> tuple[Account, tuple[Event, ...]]:
-    """An administrator resets two-step: factors, codes and counters go, sessions die, the wizard comes next."""
-    after = replace(_without_factors(account), setup_code=None, reset_at=now)
-    return after, (event(after, "reset", actor, now, BOTH, reason=reason),)
 
 
 def signed_out_everywhere(account: Account, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
@@ -325,13 +323,6 @@ def signed_out_everywhere(account: Account, actor: Actor, now: int) -> tuple[Acc
     return after, (event(after, "signed_out_everywhere", actor, now, ("owner",)),)
 
 
-def given_setup_code(
-    account: Account, code_hash: bytes, expires_at: int, actor: Actor, now: int
-) -> tuple[Account, tuple[Event, ...]]:
-    """An administrator's one-time setup code was made at the shell; it voids an earlier one."""
-    after = replace(account, setup_code=SetupCode(code_hash=code_hash, expires_at=expires_at))
-    return after, (event(after, "admin_code_made", actor, now, ("admins",)),)
-
-
-def _without_factors(account: Account) -> Account:
+def without_factors(account: Account) -> Account:
+    """The account with nothing set up; older sessions die with the epoch."""
     return replace(account, totps=(), recovery=None, epoch=account.epoch + 1, two_step_since=0)

@@ -8,9 +8,7 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.events import ORG, Actor, Event
 from mfa_gate.core.messages import printable
 from mfa_gate.core.policy import Policy
-from mfa_gate.core.transitions import was_reset
-from mfa_gate.flows.results import WasReset, Why
-from mfa_gate.ports import Change
+from mfa_gate.flows.results import Why
 
 SHORTEST_REASON, LONGEST_REASON = 3, 500
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -30,12 +28,6 @@ def clean_reason(text: str) -> str | None:
 def shell(os_user: str) -> Actor:
     """Somebody on the server's own shell, named as the operating system names them."""
     return Actor(subject=printable(os_user), surface="shell")
-
-
-def reset_of(target: Account, actor: Actor, reason: str, now: int) -> tuple[Change, WasReset]:
-    """The commit that resets an account."""
-    after, events = was_reset(target, actor, reason, now)
-    return Change(account=after, events=events, end_sessions="all"), WasReset(account=after)
 
 
 def requirement_set(

@@ -17,12 +17,15 @@ __all__ = [
     "Codes",
     "Confirmation",
     "Conflict",
+    "Done",
+    "EndRefused",
     "Enrolled",
     "MadeSetupCode",
     "NeedsVerification",
     "NotAllowed",
     "NotFound",
     "Opened",
+    "Overtaken",
     "Paused",
     "PolicyChanged",
     "ReasonMissing",
@@ -32,7 +35,6 @@ __all__ = [
     "TurnedOff",
     "Unconfirmed",
     "Verified",
-    "WasReset",
     "Why",
 ]
 
@@ -46,6 +48,7 @@ Why = Literal[
     "administrator",
     "nothing_set_up",
     "already_set_up",
+    "not_exempt",
     "not_listed",
     "no_administrator_enrolled",
 ]
@@ -150,10 +153,22 @@ class PolicyChanged(msgspec.Struct, frozen=True, kw_only=True):
     before: Policy
 
 
-class WasReset(msgspec.Struct, frozen=True, kw_only=True):
-    """Two-step of this account was reset."""
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for somebody is done; `account` is what they became."""
 
     account: Account
+
+
+class Overtaken(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing was done: the person has changed since they were looked at; `account` is what they are now."""
+
+    account: Account
+
+
+class EndRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """An exemption has to end, in the future and at `latest` then."""
+
+    latest: int
 
 
 class MadeSetupCode(msgspec.Struct, frozen=True, kw_only=True):

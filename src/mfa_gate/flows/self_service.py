@@ -9,6 +9,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Totp
+from mfa_gate.core.policy import standing
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.core.transitions import (
     Accepted,
@@ -205,7 +206,7 @@ class SelfService:
         ) -> tuple[Change | None, TurnedOff | Rejected | Paused | NotAllowed | NeedsVerification]:
             account = present(found)
             me = as_of(visitor, account, now)
-            if me.policy.require_two_step:
+            if standing(account, me.policy, now).required:
                 return None, NotAllowed(reason="required")
             if not account.has_factor or confirmation.factor != "totp":
                 return None, NotAllowed(reason="no_such_factor")
@@ -226,13 +227,16 @@ class SelfService:
         found = self._accounts.sessions(visitor.account.id, now)
         return still_open(found, visitor.account, visitor.policy, now)
 
-    def end_session(self, visitor: Visitor, key: str, now: int) -> SignedOut | NotFound | NeedsVerification:
-        """End one of one's own sessions; `key` is its `Session.key`. Somebody else's is `NotFound` (E12)."""
+    def end_session(
+        self, visitor: Visitor, handle: str, now: int
+    ) -> SignedOut | NotFound | NeedsVerification:
+        """End one of one's own sessions, by its `Session.handle`. Somebody else's is `NotFound` (E12)."""
         if visitor.session is None:
             return NeedsVerification(max_age=FRESH_SECONDS)
-        if key not in [session.key for session in self.sessions(visitor, now)]:
+        keys = tuple(each.key for each in self.sessions(visitor, now) if each.handle == handle)
+        if not keys:
             return NotFound()
-        return self._end(visitor, (key,), now, why="ended by its owner")
+        return self._end(visitor, keys, now, why="ended by its owner")
 
     def end_other_sessions(self, visitor: Visitor, now: int) -> SignedOut | NeedsVerification:
         """End all of one's own sessions but this one."""

@@ -49,7 +49,7 @@ class HeaderUserSource:
             subject=subject,
             name=text_from(_only(request, self._name)),
             email=text_from(_only(request, self._email)),
-            groups=groups_from(_only(request, self._groups)),
+            groups=groups_from(_only(request, self._groups)) if self._groups else None,
             case_insensitive=self._case_insensitive,
         )
 

@@ -101,7 +101,7 @@ class SessionCookieSource:
             session_id=session_id,
             name=text_from(within(session, wanted.name_field)),
             email=text_from(within(session, wanted.email_field)),
-            groups=groups_from(within(session, wanted.groups_field)),
+            groups=groups_from(within(session, wanted.groups_field)) if wanted.groups_field else None,
             case_insensitive=wanted.case_insensitive,
         )
 

@@ -134,7 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for entry in entries:
             found = _ENTRY.fullmatch(entry)
             if found and found["kind"] == "group":
-                if found["realm"] == person.realm and found["name"] in person.groups:
+                if found["realm"] == person.realm and found["name"] in (person.groups or ()):
                     return True
             elif wanted == (
                 account_id(found["realm"], found["name"])

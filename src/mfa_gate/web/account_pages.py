@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from mfa_gate.core.assurance import powers
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.origins import origin_verdict
-from mfa_gate.core.policy import standing
+from mfa_gate.core.policy import is_exempt, standing
 from mfa_gate.core.throttle import FOREVER
 from mfa_gate.core.transitions import Paused
 from mfa_gate.flows.results import (
@@ -118,6 +118,7 @@ def _view(caller: Caller) -> AccountSettings:
         on=account.has_factor,
         required=required,
         since=account.two_step_since or None,
+        exempt_until=account.exempt_until if is_exempt(account, now) else None,
         paused_until=None if opens_at is None or opens_at >= FOREVER else opens_at,
         ways=way_lines(account, now, may_replace=True),
         recovery_left=len(account.recovery.hashes) if account.recovery else None,

@@ -26,12 +26,7 @@ PEOPLE, EVENTS, RECENT = 50, 50, 6
 LOOKED_THROUGH = 200
 _CHIPS: tuple[Status, ...] = ("enrolled", "missing", "grace", "exempt", "paused", "inactive")
 _ALWAYS_SHOWN = frozenset({"enrolled", "missing"})
-_WANT_A_LOOK: tuple[Literal["missing", "grace", "paused", "exempt"], ...] = (
-    "missing",
-    "grace",
-    "paused",
-    "exempt",
-)
+_WANT_A_LOOK: tuple[Literal["missing", "grace", "paused"], ...] = ("missing", "grace", "paused")
 _CHANGES = frozenset(get_args(EventKind)) - {
     "account_seen",
     "profile_changed",
@@ -62,6 +57,8 @@ def _overview(caller: Caller) -> GateResponse:
             people_href=url("admin/users"),
             require=policy.require_two_step,
             require_since=policy.changed_at or None,
+            exemptions=overview.counts.get("exempt", 0),
+            exemptions_href=url("admin/users", status="exempt"),
             attention=_attention(caller, overview, len(call.services.reporting.impact(now).unattributed)),
             recent=_history(caller, Trailing(events=tuple(changes[:RECENT]), before=None)),
         )
@@ -133,6 +130,7 @@ def _user_line(caller: Caller, row: Row) -> UserLine:
         status=row.status,
         ways=("totp",) if account.totps else (),
         last_confirmed_at=account.last_verified_at or None,
+        deadline=account.exempt_until if row.status == "exempt" else None,
         groups=account.groups,
     )
 

@@ -19,7 +19,6 @@ AttentionKind = Literal[
     "never_signed_in",
     "grace",
     "paused",
-    "exempt",
     "exemptions_ending",
     "reminders_failed",
     "unattributed",
@@ -101,13 +100,21 @@ StandingReason = Literal[
 
 NoResetReason = Literal["yourself", "administrator", "nothing_set_up", "not_allowed"]
 
+AdminNotice = Literal["reset", "signed_out", "session_ended", "exempted", "exemption_ended", "overtaken"]
+"""What was just done; `overtaken`: nothing, since somebody else was quicker."""
+
+
+class ExemptionShown(Struct, frozen=True, kw_only=True):
+    """An exemption that runs."""
+
+    until: int
+    reason: str
+    approved_by: str
+    given_at: int
+
 
 class AdminUser(Struct, frozen=True, kw_only=True):
-    """Admin, profile of one person.
-
-    * `POST admin/users/<id>/reset`: `reason`, `code` if `needs_code`; only if `no_reset` is `None`
-    * `POST admin/users/<id>/sign-out`, only if `may_sign_out`
-    """
+    """Admin, profile of one person. What may be done for them has pages of its own (`AdminAct`)."""
 
     id: str
     name: str
@@ -123,7 +130,7 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     deadline: int | None = None
     paused_until: int | None = None
     """`None` while `status` is `paused`: closed until a reset."""
-    exempt_until: int | None = None
+    exemption: ExemptionShown | None = None
     last_confirmed_at: int | None = None
     ways: tuple[Way, ...] = ()
     recovery_left: int | None = None
@@ -131,13 +138,43 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     history: tuple[HistoryLine, ...] = ()
     history_href: str | None = None
     no_reset: NoResetReason | None = None
-    needs_code: bool = False
+    may_sign_out: bool = False
+    may_exempt: bool = False
+    may_end_exemption: bool = False
+    notice: AdminNotice | None = None
+
+
+AdminActKind = Literal["reset", "sign_out", "end_session", "exempt", "end_exemption"]
+
+
+class AdminAct(Struct, frozen=True, kw_only=True):
+    """Admin, one act for one person: what it will do, and the form that does it.
+
+    * `GET admin/users/<id>/<act>` (with `-` for `_`): `session` to end one
+    * `POST` to the same: `reason`, `revision`, `until` to exempt, `session` to end one, `code` if `asks_code`
+    """
+
+    act: AdminActKind
+    id: str
+    name: str
+    revision: str
+    """The person as they were when this page was made; another by now is a conflict."""
+    session: SessionLine | None = None
+    exempt_until: int | None = None
+    """Until when an exemption runs already."""
+    until: str = ""
+    """The last day of an exemption, as `2026-03-14`."""
+    first_day: str = ""
+    last_day: str = ""
+    latest: int = 0
+    """A moment of the last day."""
+    longest_days: int = 0
+    until_wrong: bool = False
     reason: str = ""
     reason_missing: bool = False
-    code_problem: CodeProblem | None = None
+    asks_code: bool = False
+    problem: CodeProblem | None = None
     pause: Pause | None = None
-    may_sign_out: bool = False
-    notice: Literal["reset", "signed_out"] | None = None
 
 
 class TrafficLine(Struct, frozen=True, kw_only=True):

@@ -7,17 +7,17 @@ import re
 from collections.abc import Collection
 
 from mfa_gate.core.messages import GateResponse
+from mfa_gate.flows.authority import ADMINS, EVERYBODY, Role
 from mfa_gate.flows.results import NeedsVerification, NotAllowed
 from mfa_gate.flows.visitor import ADMIN_SECONDS
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form, parse_query
 from mfa_gate.web.protect import Act, Gatekeeper, Handler, Page, shows, takes
 from mfa_gate.web.proving import freshly_verified
-from mfa_gate.web.services import Role
 from mfa_gate.web.views import Confirm
 
-EVERYBODY: tuple[Role, ...] = ("admin", "help_desk")
-ADMINS: tuple[Role, ...] = ("admin",)
+__all__ = ["ADMINS", "EVERYBODY", "shows_to", "take_page_confirmation", "takes_from"]
+
 _PAGE = re.compile(r"admin(?:/[a-z0-9-]+)*", re.ASCII)
 
 
@@ -34,7 +34,7 @@ def takes_from(roles: Collection[Role], act: Act, *, back: str) -> Handler:
 def _door(roles: Collection[Role], *, fresh: bool) -> Gatekeeper:
     def stopped(caller: Caller) -> GateResponse | None:
         call, visitor = caller.call, caller.visitor
-        admitted = call.services.administration.admits(visitor, call.now)
+        admitted = call.services.authority.admits(visitor, call.now)
         if isinstance(admitted, NotAllowed):
             return call.say("not_found")
         if caller.role not in roles:

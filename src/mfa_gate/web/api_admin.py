@@ -8,17 +8,18 @@ from typing import Any
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.messages import GateResponse
-from mfa_gate.core.policy import Policy, Status, usable_factors
+from mfa_gate.core.policy import Policy, Status, is_exempt, usable_factors
 from mfa_gate.core.sessions import Session
+from mfa_gate.flows.assistance import Act, EndExemption, Exempt, Reset, SignOut
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import (
     Confirmation,
+    Done,
     NeedsVerification,
     NotAllowed,
     NotFound,
     PolicyChanged,
     Rejected,
-    WasReset,
 )
 from mfa_gate.flows.visitor import ADMIN_SECONDS, FRESH_SECONDS
 from mfa_gate.ports import Recorded
@@ -29,9 +30,12 @@ from mfa_gate.web.api_schema import (
     AuditPage,
     ChangePolicy,
     Doer,
+    EndSessions,
+    ExemptionNow,
     FindEvents,
     FindUsers,
     GiveCode,
+    GiveExemption,
     GiveReason,
     Nothing,
     PolicyNow,
@@ -47,7 +51,7 @@ _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 def _stranger(call: Call, max_age: int = ADMIN_SECONDS) -> GateResponse | None:
     """What somebody gets who may not see people; None for who may."""
-    admitted = call.services.administration.admits(call.visitor, call.now, max_age)
+    admitted = call.services.authority.admits(call.visitor, call.now, max_age)
     if isinstance(admitted, NotAllowed | NeedsVerification):
         return refused(call, admitted, power="administer")
     return None
@@ -55,7 +59,7 @@ def _stranger(call: Call, max_age: int = ADMIN_SECONDS) -> GateResponse | None:
 
 def _no_admin(call: Call) -> GateResponse | None:
     """The same for what the help desk does not see either."""
-    if call.services.role_of(call.visitor.account) == "help_desk":
+    if call.services.authority.role(call.visitor) == "help_desk":
         return refused(call, NotAllowed(reason="not_allowed"))
     return _stranger(call)
 
@@ -98,6 +102,7 @@ def _told(policy: Policy) -> PolicyNow:
         allowed_factors=policy.allowed_factors,
         session_ttl_seconds=policy.session_ttl_seconds,
         idle_ttl_seconds=policy.idle_ttl_seconds,
+        longest_exemption_seconds=policy.longest_exemption_seconds,
         changed_at=policy.changed_at or None,
         changed_by=policy.changed_by,
     )
@@ -108,7 +113,7 @@ def _users(call: Call, sent: FindUsers) -> GateResponse:
     page = reporting.people(
         status=given(sent.status), prefix=sent.q, after=given(sent.after), limit=sent.limit, now=call.now
     )
-    users = tuple(_user(row.account, row.status, call.visitor.policy) for row in page.rows)
+    users = tuple(_user(row.account, row.status, call.visitor.policy, call.now) for row in page.rows)
     return call.answer(Users(users=users, next=page.next, counts=reporting.overview(call.now).counts))
 
 
@@ -116,27 +121,58 @@ def _profile(call: Call, _: Nothing) -> GateResponse:
     return _profile_of(call, call.params["id"])
 
 
-def _reset(call: Call, sent: GiveReason) -> GateResponse:
+def _assist(call: Call, act: Act, sent: GiveReason, confirm: GiveCode | None = None) -> GateResponse:
     named = call.params["id"]
-    if not _ACCOUNT_ID.fullmatch(named):
-        return _no_resetter(call) or not_found()
-    result = call.services.administration.reset(call.visitor, named, sent.reason, call.now)
-    if isinstance(result, WasReset):
-        return _profile_of(call, named)
-    return refused(call, result, power="administer")
+    confirmation = None
+    if confirm is not None:
+        if confirm.factor == "access_pass":
+            return _stranger(call) or refused(call, Rejected())
+        confirmation = Confirmation(factor=confirm.factor, code=confirm.code)
+    result = call.services.assistance.assist(
+        call.visitor,
+        act,
+        named,
+        sent.reason,
+        call.now,
+        revision=sent.revision,
+        confirmation=confirmation,
+    )
+    match result:
+        case Done():
+            return _profile_of(call, named)
+        case NotAllowed(reason="no_such_factor"):
+            return refused(call, Rejected())
+        case _:
+            return refused(call, result, power="administer")
+
+
+def _reset(call: Call, sent: GiveReason) -> GateResponse:
+    return _assist(call, Reset(), sent)
+
+
+def _sign_out(call: Call, sent: EndSessions) -> GateResponse:
+    return _assist(call, SignOut(sent.session), sent)
+
+
+def _exempt(call: Call, sent: GiveExemption) -> GateResponse:
+    return _assist(call, Exempt(sent.until), sent, sent.confirm)
+
+
+def _end_exemption(call: Call, sent: GiveReason) -> GateResponse:
+    return _assist(call, EndExemption(), sent)
 
 
 def _profile_of(call: Call, named: str) -> GateResponse:
     found = call.services.reporting.profile(named, call.now) if _ACCOUNT_ID.fullmatch(named) else NotFound()
     if isinstance(found, NotFound):
         return not_found()
-    return call.answer(_shown(found, call.visitor.policy))
+    return call.answer(_shown(found, call.visitor.policy, call.now))
 
 
-def _shown(profile: Profile, policy: Policy) -> UserProfile:
+def _shown(profile: Profile, policy: Policy, now: int) -> UserProfile:
     account, stands = profile.account, profile.standing
     return UserProfile(
-        user=_user(account, stands.status, policy),
+        user=_user(account, stands.status, policy, now),
         required=stands.required,
         because=stands.because,
         recovery_codes_left=len(account.recovery.hashes) if account.recovery else 0,
@@ -147,7 +183,7 @@ def _shown(profile: Profile, policy: Policy) -> UserProfile:
     )
 
 
-def _user(account: Account, status: Status, policy: Policy) -> User:
+def _user(account: Account, status: Status, policy: Policy, now: int) -> User:
     return User(
         id=account.id,
         subject=account.subject,
@@ -158,14 +194,26 @@ def _user(account: Account, status: Status, policy: Policy) -> User:
         status=status,
         factors=usable_factors(account, policy),
         deadline=None,
+        exemption=_exemption(account, now),
         first_seen_at=account.first_seen_at or None,
         last_verified_at=account.last_verified_at or None,
+        revision=account.revision,
+    )
+
+
+def _exemption(account: Account, now: int) -> ExemptionNow | None:
+    kept = account.exemption
+    if kept is None or not is_exempt(account, now):
+        return None
+    return ExemptionNow(
+        reason=kept.reason, approved_by=kept.approved_by, given_at=kept.given_at, until=kept.until
     )
 
 
 def _session(session: Session) -> SessionNow:
-    # Security: not its key, which would end it (E12), nor the sign-in that it is bound to.
+    # Security: neither its key nor the sign-in that it is bound to.
     return SessionNow(
+        id=session.handle,
         client=session.client,
         factor=session.factor,
         created_at=session.created_at,
@@ -258,6 +306,52 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         refuses=(*_REFUSES, (404, "not_found"), (409, "conflict")),
         guard=_no_resetter,
         example=GiveReason(reason="lost the phone"),
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/sign-out",
+        name="sign_out_user",
+        summary="End somebody's sessions, all or one; their two-step stays as it is",
+        takes=EndSessions,
+        answers=UserProfile,
+        run=_sign_out,
+        refuses=(*_REFUSES, (404, "not_found"), (409, "conflict")),
+        guard=_stranger,
+        example=EndSessions(reason="left the laptop on a train"),
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/exemption",
+        name="exempt_user",
+        summary="Ask somebody for no two-step for a while, or change how long; carries a fresh code",
+        takes=GiveExemption,
+        answers=UserProfile,
+        run=_exempt,
+        refuses=(
+            *_REFUSES,
+            (401, "code_rejected"),
+            (404, "not_found"),
+            (409, "conflict"),
+            (429, "paused"),
+        ),
+        guard=_no_admin,
+        example=GiveExemption(
+            reason="hardware key ordered",
+            until=1_800_604_799,
+            confirm=GiveCode(factor="totp", code="123456"),
+        ),
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/exemption/end",
+        name="end_exemption",
+        summary="End somebody's exemption before its time",
+        takes=GiveReason,
+        answers=UserProfile,
+        run=_end_exemption,
+        refuses=(*_REFUSES, (404, "not_found"), (409, "conflict")),
+        guard=_no_admin,
+        example=GiveReason(reason="the key has arrived"),
     ),
     Operation(
         method="GET",

@@ -6,9 +6,11 @@ from mfa_gate.core.policy import usable_factors
 from mfa_gate.core.responses import paused, problem, under
 from mfa_gate.flows.results import (
     Conflict,
+    EndRefused,
     NeedsVerification,
     NotAllowed,
     NotFound,
+    Overtaken,
     Paused,
     ReasonMissing,
     Rejected,
@@ -16,13 +18,28 @@ from mfa_gate.flows.results import (
 )
 from mfa_gate.web.api_calls import Call
 
-Refusal = Conflict | NeedsVerification | NotAllowed | NotFound | Paused | ReasonMissing | Rejected
+Refusal = (
+    Conflict
+    | EndRefused
+    | NeedsVerification
+    | NotAllowed
+    | NotFound
+    | Overtaken
+    | Paused
+    | ReasonMissing
+    | Rejected
+)
 
 _NOT_ALLOWED: dict[Why, str] = {
     "inactive": "This account is not active.",
     "no_such_factor": "The policy does not take this kind of factor.",
     "yourself": "Nobody does this to themselves: another administrator has to.",
     "administrator": "The help desk does not act on administrators.",
+}
+_NOTHING_TO_DO: dict[Why, str] = {
+    "nothing_set_up": "There is no two-step to reset.",
+    "already_set_up": "Who has set up two-step is not exempt. Reset it first.",
+    "not_exempt": "There is no exemption to end.",
 }
 
 
@@ -35,8 +52,8 @@ def refused(call: Call, refusal: Refusal, *, power: Power = "replace_factor") ->
             return paused(until, call.now)
         case NeedsVerification(max_age=max_age):
             return verification_needed(call, max_age, power)
-        case NotAllowed(reason="nothing_set_up"):
-            return problem(409, "conflict", "There is no two-step to reset.")
+        case NotAllowed(reason=reason) if reason in _NOTHING_TO_DO:
+            return problem(409, "conflict", _NOTHING_TO_DO[reason])
         case NotAllowed(reason=reason):
             detail = _NOT_ALLOWED.get(reason, "This is not open to this account.")
             return problem(403, "not_allowed", detail)
@@ -45,7 +62,10 @@ def refused(call: Call, refusal: Refusal, *, power: Power = "replace_factor") ->
         case ReasonMissing():
             words = "Say why in 3 to 500 characters."
             return problem(422, "invalid", words, errors={"reason": words})
-        case Conflict():
+        case EndRefused(latest=latest):
+            words = f"Say a moment ahead, at {latest} (UTC seconds) at the latest."
+            return problem(422, "invalid", words, errors={"until": words})
+        case Conflict() | Overtaken():
             return problem(409, "conflict", "Somebody else changed it first. Read it again.")
 
 

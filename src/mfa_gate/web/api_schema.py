@@ -91,11 +91,39 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
 
 
 class GiveReason(Taken, frozen=True, kw_only=True):
-    """Why somebody's two-step is reset; stands in the audit trail."""
+    """Why something is done for somebody; stands in the audit trail."""
 
     reason: Annotated[
         str, Meta(max_length=2_000, description="3 to 500 characters.", examples=["lost the phone"])
     ]
+    revision: (
+        Annotated[
+            str, Meta(max_length=64, description="The `revision` that was read; 409 if it is another by now.")
+        ]
+        | None
+    ) = None
+
+
+class EndSessions(GiveReason, frozen=True, kw_only=True):
+    """Which sessions of somebody to end, and why."""
+
+    session: (
+        Annotated[str, Meta(max_length=64, description="The `id` of one session; without it, all.")] | None
+    ) = None
+
+
+class GiveExemption(GiveReason, frozen=True, kw_only=True):
+    """Until when somebody is exempt, and why; takes the place of an exemption that runs."""
+
+    until: Annotated[
+        Position,
+        Meta(
+            description="UTC seconds; ahead, and by no more than `longest_exemption_seconds` of the policy."
+        ),
+    ]
+    confirm: (
+        Annotated[GiveCode, Meta(description="A fresh code of the authenticator app, spent by this.")] | None
+    ) = None
 
 
 class FindUsers(Taken, frozen=True, kw_only=True):
@@ -181,8 +209,18 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
     allowed_factors: tuple[FactorKind, ...]
     session_ttl_seconds: int
     idle_ttl_seconds: int
+    longest_exemption_seconds: int
     changed_at: int | None
     changed_by: str
+
+
+class ExemptionNow(Struct, frozen=True, kw_only=True):
+    """An exemption that runs: who gave it when and why, and until when."""
+
+    reason: str
+    approved_by: str
+    given_at: int
+    until: int
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -197,8 +235,13 @@ class User(Struct, frozen=True, kw_only=True):
     status: Status
     factors: tuple[FactorKind, ...]
     deadline: int | None
+    exemption: ExemptionNow | None
     first_seen_at: int | None
     last_verified_at: int | None
+    revision: Annotated[
+        str,
+        Meta(description="Changes whenever two-step is set up or reset, sessions end, or an exemption does."),
+    ]
 
 
 class Users(Struct, frozen=True, kw_only=True):
@@ -210,8 +253,9 @@ class Users(Struct, frozen=True, kw_only=True):
 
 
 class SessionNow(Struct, frozen=True, kw_only=True):
-    """One live session of somebody."""
+    """One live session of somebody. `id` names it, and opens nothing."""
 
+    id: str
     client: str
     factor: FactorKind
     created_at: int

@@ -21,6 +21,7 @@ from mfa_gate.core.messages import GateResponse, printable
 from mfa_gate.core.responses import redirect
 from mfa_gate.web import (
     account_pages,
+    admin_act_pages,
     admin_pages,
     admin_policy_pages,
     admin_user_pages,
@@ -74,8 +75,7 @@ PAGES: Mapping[str, Table] = {
     },
     "/admin/users": {"GET": admin_pages.show_users},
     "/admin/users/{id}": {"GET": admin_user_pages.show_user},
-    "/admin/users/{id}/reset": {"POST": admin_user_pages.take_reset},
-    "/admin/users/{id}/sign-out": {"POST": admin_user_pages.take_person_sign_out},
+    **admin_act_pages.ACT_PAGES,
     "/admin/audit": {"GET": admin_pages.show_audit},
     "/healthz/live": {"GET": statics.show_live},
     "/healthz/ready": {"GET": statics.show_ready},

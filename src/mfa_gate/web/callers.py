@@ -22,11 +22,12 @@ from mfa_gate.signing import Csrf, Pending
 from mfa_gate.web import answers, pending
 from mfa_gate.web.cookies import clear_cookie, pending_name, set_cookie, the_cookie
 from mfa_gate.web.forms import NOTHING, Sent, parse_query
-from mfa_gate.web.services import Role, Services
+from mfa_gate.web.services import Services
 from mfa_gate.web.translations import choose_language
 from mfa_gate.web.views import Message, MessageKind, PageContext
 
 if TYPE_CHECKING:
+    from mfa_gate.flows.authority import Role
     from mfa_gate.web.rendering import View
 
 _PROBLEMS: Mapping[MessageKind, tuple[int, str, str]] = {
@@ -163,7 +164,7 @@ class Caller:
     call: Call
     visitor: Visitor
     pending: Pending
-    role: Role | None
+    role: "Role | None"
     lapsed: bool = False
     """Whether this browser began an enrollment so long ago that it can no longer finish it."""
     cookies: Headers = ()
@@ -274,7 +275,7 @@ def identify(call: Call) -> Caller | GateResponse:
         call=call,
         visitor=msgspec.structs.replace(visitor, sign_in=sign_in),
         pending=way,
-        role=services.role_of(visitor.account),
+        role=services.authority.role(visitor),
         lapsed=found is not None
         and found.account == visitor.account.id
         and found.enrollment is not None

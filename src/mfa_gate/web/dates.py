@@ -49,6 +49,20 @@ def in_words(at: int, style: DateStyle, *, now: int, zone: tzinfo, translate: Ca
     return translate("{day}, {clock}").format(day=day, clock=clock)
 
 
+def end_of_day(day: str, zone: tzinfo) -> int | None:
+    """The last second of a day written `2026-03-14`; None if it is no such day."""
+    try:
+        begins = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=zone)
+        return int((begins + timedelta(days=1)).timestamp()) - 1
+    except (ValueError, OverflowError):
+        return None
+
+
+def day_of(at: int, zone: tzinfo) -> str:
+    """The day of a moment, written `2026-03-14`."""
+    return f"{datetime.fromtimestamp(at, zone):%Y-%m-%d}"
+
+
 def time_element(at: int, style: DateStyle, words: str) -> Markup:
     """`<time>` with the exact moment; a script may rewrite `words` for the reader's own zone."""
     exact = f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"

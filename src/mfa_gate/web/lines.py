@@ -31,7 +31,7 @@ def session_lines(sessions: Iterable[Session], current: Session | None) -> tuple
     """Sessions, with the one that this page is seen in marked."""
     return tuple(
         SessionLine(
-            id=session.key,
+            id=session.handle,
             browser=browser_name(session.user_agent),
             where=session.address or None,
             started_at=session.created_at,

@@ -10,13 +10,19 @@ from mfa_gate.core.transitions import Paused
 from mfa_gate.factors import recovery
 from mfa_gate.flows.results import Verified
 from mfa_gate.flows.visitor import FRESH_SECONDS, Visitor
+from mfa_gate.web.admin_views import AdminAct
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form
 from mfa_gate.web.views import Confirm, Pause
 
 
 def freshly_verified(
-    caller: Caller, form: Form, confirm: Confirm, *, power: Power, max_age: int = FRESH_SECONDS
+    caller: Caller,
+    form: Form,
+    confirm: Confirm | AdminAct,
+    *,
+    power: Power,
+    max_age: int = FRESH_SECONDS,
 ) -> Caller | GateResponse:
     """The caller, if their verification is at most `max_age` seconds old or a code came with the form; else `confirm`.
 

@@ -25,6 +25,7 @@ View = (
     | admin_views.AdminOverview
     | admin_views.AdminUsers
     | admin_views.AdminUser
+    | admin_views.AdminAct
     | admin_views.AdminPolicies
     | admin_views.AdminAudit
 )
@@ -45,6 +46,7 @@ TEMPLATES: Mapping[type[View], str] = {
     admin_views.AdminOverview: "admin/overview.html",
     admin_views.AdminUsers: "admin/users.html",
     admin_views.AdminUser: "admin/user.html",
+    admin_views.AdminAct: "admin/act.html",
     admin_views.AdminPolicies: "admin/policies.html",
     admin_views.AdminAudit: "admin/audit.html",
 }
@@ -98,7 +100,6 @@ def _environment(chrome: views.Chrome, catalog: NullTranslations) -> Environment
         number=lambda value: _number(value, catalog),
         percent=lambda part, whole: _percent(part, whole, catalog),
         sentence=lambda line: sentences.tell(line, catalog.gettext),
-        further_facts=lambda line: sentences.further_facts(line, catalog.gettext),
         event_label=lambda kind: sentences.label(kind, catalog.gettext),
         initial=lambda name: name.strip()[:1].upper() or "·",
     )
@@ -118,7 +119,19 @@ def _time_filters(chrome: views.Chrome, catalog: NullTranslations) -> dict[str, 
 
         return written
 
-    return {style: filter_for(style) for style in ("date", "clock", "moment")}
+    @pass_context
+    def further_facts(context: Context, line: views.HistoryLine) -> tuple[str, ...]:
+        now: int = context["page"].now
+
+        def when(at: int) -> str:
+            return dates.in_words(at, "moment", now=now, zone=zone, translate=catalog.gettext)
+
+        return sentences.further_facts(line, catalog.gettext, when)
+
+    return {
+        "further_facts": further_facts,
+        **{style: filter_for(style) for style in ("date", "clock", "moment")},
+    }
 
 
 def _number(value: int, catalog: NullTranslations) -> str:

@@ -54,6 +54,12 @@ TELLINGS: Mapping[str, Telling] = {
     "recovery_codes_made": Telling(N_("Recovery codes made"), N_("Recovery codes were made for {person}.")),
     "turned_off": Telling(N_("Turned off"), N_("{person} turned off two-step.")),
     "reset": Telling(N_("Reset"), N_("{actor} reset two-step for {person}.")),
+    "exemption_given": Telling(N_("Exempted"), N_("{actor} exempted {person} from two-step for a while.")),
+    "exemption_ended": Telling(
+        N_("Exemption ended"),
+        N_("{person} set up two-step, which ended their exemption."),
+        N_("{actor} ended the exemption of {person}."),
+    ),
     "signed_out": Telling(N_("Signed out"), N_("{person} signed out.")),
     "signed_out_everywhere": Telling(
         N_("Signed out everywhere"),
@@ -93,6 +99,7 @@ _POLICY_TURNED: Mapping[str, Telling] = {
     "on": Telling(N_("Policy changed"), N_("{actor} turned on Require Two-Step Authentication.")),
     "off": Telling(N_("Policy changed"), N_("{actor} turned off Require Two-Step Authentication.")),
 }
+_EXEMPTION_CHANGED = Telling(N_("Exempted"), N_("{actor} changed the exemption of {person}."))
 _SAID_ELSEWHERE = frozenset({"reason", "factor", "number", "require_two_step", "before", "run"})
 _COUNTED: Mapping[str, str] = {
     "left": N_("{count} left"),
@@ -124,12 +131,16 @@ def tell(line: HistoryLine, translate: Callable[[str], str]) -> Markup:
     return Markup(translate(other or telling.sentence)).format(actor=actor, person=person)  # noqa: S704
 
 
-def further_facts(line: HistoryLine, translate: Callable[[str], str]) -> tuple[str, ...]:
-    """What else the event says, each in a few words; the reason stands by itself."""
+def further_facts(
+    line: HistoryLine, translate: Callable[[str], str], when: Callable[[int], str]
+) -> tuple[str, ...]:
+    """What else the event says, each in a few words; the reason stands by itself. `when` writes a moment in words."""
     words = []
     for name, value in line.facts.items():
         if name in _COUNTED:
             words.append(translate(_COUNTED[name]).format(count=value))
+        elif name == "until" and value.isdecimal():
+            words.append(translate(N_("until {when}")).format(when=when(int(value))))
         elif name == "name":
             words.append(value)
         elif name not in _SAID_ELSEWHERE:
@@ -138,6 +149,8 @@ def further_facts(line: HistoryLine, translate: Callable[[str], str]) -> tuple[s
 
 
 def _telling(line: HistoryLine) -> Telling | None:
+    if line.kind == "exemption_given" and "before" in line.facts:
+        return _EXEMPTION_CHANGED
     if line.kind == "policy_changed":
         return _POLICY_TURNED.get(line.facts.get("require_two_step", ""), TELLINGS[line.kind])
     return TELLINGS.get(line.kind)

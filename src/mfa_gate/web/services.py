@@ -2,22 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from mfa_gate.core.accounts import Account
 from mfa_gate.core.responses import Places
 from mfa_gate.flows.checking import Checker
 from mfa_gate.signing import Signer
 
 if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
+    from mfa_gate.flows.assistance import Assistance
+    from mfa_gate.flows.authority import Authority
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.web.rendering import Renderer
-
-Role = Literal["admin", "help_desk"]
-"""Who administers, as the settings say it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +34,9 @@ class Services:
 
     checker: Checker
     self_service: "SelfService"
+    authority: "Authority"
     administration: "Administration"
+    assistance: "Assistance"
     reporting: "Reporting"
     renderer: "Callable[[], Renderer]"
     """Makes the renderer; asked once, by the first page that is shown, since it loads jinja2."""
@@ -52,7 +53,8 @@ class Services:
     """The file that `/logo` below the mount shows."""
     sign_out_path: str
     """Where the portal itself signs people out; empty if the settings name no such page."""
-    role_of: Callable[[Account], Role | None]
+    zone: tzinfo
+    """In which zone days are meant."""
     clock: Callable[[], float]
     """UTC seconds."""
     random: Callable[[int], bytes]

@@ -274,7 +274,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     notice: AccountNotice | None = None
 
 
-ConfirmAct = Literal["new_codes", "replace_way", "remove_way", "end_session", "reset_person", "open_page"]
+ConfirmAct = Literal["new_codes", "replace_way", "remove_way", "end_session", "open_page"]
 
 
 class Confirm(Struct, frozen=True, kw_only=True):
