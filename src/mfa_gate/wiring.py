@@ -144,6 +144,7 @@ def build_services(
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
     from mfa_gate.flows.proving import CodeDesk
+    from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.web.dates import zone_named
@@ -171,6 +172,14 @@ def build_services(
         ),
         assistance=Assistance(authority, store, store, committer),
         reporting=Reporting(store, store, store, store, store),
+        reminders=Reminders(
+            store,
+            store,
+            store,
+            authority,
+            random=sources.random,
+            leaves=settings.mail.leaves,
+        ),
         renderer=cache(lambda: _make_renderer(settings)),
         signers=Signers(session=keyed.session, pending=keyed.pending, csrf=keyed.csrf),
         places=places,

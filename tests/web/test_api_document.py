@@ -48,6 +48,10 @@ def test_the_document_names_every_call_and_where_it_stands(document: Json) -> No
         "POST /admin/users/{id}/exemption",
         "POST /admin/users/{id}/exemption/end",
         "GET /admin/audit",
+        "POST /admin/reminders",
+        "GET /admin/reminders",
+        "GET /admin/reminders/{job}",
+        "GET /admin/reminders/{job}/results",
     }
     assert document["components"]["securitySchemes"]["session"]["name"] == "mfa_gate"
 
@@ -68,7 +72,7 @@ def test_every_body_has_an_example_that_fits_its_schema(document: Json) -> None:
         for operation in table.values()
         if "requestBody" in operation
     ]
-    assert len(bodies) == 8
+    assert len(bodies) == 9
     for body in bodies:
         schema = {**body["schema"], "components": document["components"]}
         fits = jsonschema_rs.validator_for(schema)
@@ -93,6 +97,8 @@ def test_bodies_say_that_nothing_else_is_taken(document: Json) -> None:
         "GiveReason",
         "EndSessions",
         "GiveExemption",
+        "SendReminders",
+        "ReminderFilter",
     ):
         assert schemas[name]["additionalProperties"] is False
     assert set(schemas["GiveCode"]["required"]) == set(GiveCode.__struct_fields__)
@@ -113,7 +119,7 @@ class _FromHome:
 @pytest.fixture(scope="module")
 def visited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiClient]:
     """An administrator, verified, among a few people."""
-    house = House(tmp_path_factory.mktemp("visited"))
+    house = House(tmp_path_factory.mktemp("visited"), mail={"dir": "mail"})
     enrolled(house, "alice")
     yield enrolled(house, "root")
     house.close()

@@ -14,6 +14,7 @@ from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.signing import SessionCookie
 
 __all__ = [
+    "Busy",
     "Codes",
     "Confirmation",
     "Conflict",
@@ -51,6 +52,7 @@ Why = Literal[
     "not_exempt",
     "not_listed",
     "no_administrator_enrolled",
+    "no_mail",
 ]
 """Why nothing helps. To somebody who gave a code, `no_such_factor` is told as a wrong code."""
 
@@ -82,6 +84,10 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody else changed the policy first; `policy` is the newest."""
 
     policy: Policy
+
+
+class Busy(msgspec.Struct, frozen=True, kw_only=True):
+    """So much of it is under way that more would only wait; later it works."""
 
 
 class ReasonMissing(msgspec.Struct, frozen=True, kw_only=True):

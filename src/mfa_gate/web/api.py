@@ -18,6 +18,7 @@ from mfa_gate.web.api_admin import OPERATIONS as OF_ADMINISTRATION
 from mfa_gate.web.api_bodies import read_body, too_large
 from mfa_gate.web.api_calls import Operation, safely
 from mfa_gate.web.api_problems import not_found
+from mfa_gate.web.api_reminders import OPERATIONS as OF_REMINDERS
 from mfa_gate.web.api_self import OPERATIONS as OF_ONESELF
 from mfa_gate.web.entrance import gate_request, said
 from mfa_gate.web.openapi import document
@@ -26,7 +27,7 @@ from mfa_gate.web.threads import Threads
 
 BELOW = "/api/v1"
 THREADS = 16
-OPERATIONS: tuple[Operation[Any], ...] = (*OF_ONESELF, *OF_ADMINISTRATION)
+OPERATIONS: tuple[Operation[Any], ...] = (*OF_ONESELF, *OF_ADMINISTRATION, *OF_REMINDERS)
 
 T = TypeVar("T")
 Table = Mapping[str, Operation[Any]]

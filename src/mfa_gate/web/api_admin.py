@@ -49,7 +49,7 @@ from mfa_gate.web.api_schema import (
 _ACCOUNT_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
-def _stranger(call: Call, max_age: int = ADMIN_SECONDS) -> GateResponse | None:
+def stranger(call: Call, max_age: int = ADMIN_SECONDS) -> GateResponse | None:
     """What somebody gets who may not see people; None for who may."""
     admitted = call.services.authority.admits(call.visitor, call.now, max_age)
     if isinstance(admitted, NotAllowed | NeedsVerification):
@@ -61,11 +61,11 @@ def _no_admin(call: Call) -> GateResponse | None:
     """The same for what the help desk does not see either."""
     if call.services.authority.role(call.visitor) == "help_desk":
         return refused(call, NotAllowed(reason="not_allowed"))
-    return _stranger(call)
+    return stranger(call)
 
 
 def _no_resetter(call: Call) -> GateResponse | None:
-    return _stranger(call, FRESH_SECONDS)
+    return stranger(call, FRESH_SECONDS)
 
 
 def _policy(call: Call, _: Nothing) -> GateResponse:
@@ -126,7 +126,7 @@ def _assist(call: Call, act: Act, sent: GiveReason, confirm: GiveCode | None = N
     confirmation = None
     if confirm is not None:
         if confirm.factor == "access_pass":
-            return _stranger(call) or refused(call, Rejected())
+            return stranger(call) or refused(call, Rejected())
         confirmation = Confirmation(factor=confirm.factor, code=confirm.code)
     result = call.services.assistance.assist(
         call.visitor,
@@ -282,7 +282,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         answers=Users,
         run=_users,
         refuses=_REFUSES,
-        guard=_stranger,
+        guard=stranger,
     ),
     Operation(
         method="GET",
@@ -293,7 +293,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         answers=UserProfile,
         run=_profile,
         refuses=(*_REFUSES, (404, "not_found")),
-        guard=_stranger,
+        guard=stranger,
     ),
     Operation(
         method="POST",
@@ -316,7 +316,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         answers=UserProfile,
         run=_sign_out,
         refuses=(*_REFUSES, (404, "not_found"), (409, "conflict")),
-        guard=_stranger,
+        guard=stranger,
         example=EndSessions(reason="left the laptop on a train"),
     ),
     Operation(

@@ -58,12 +58,12 @@ def decode_body(body: bytes, takes: type[T]) -> T | GateResponse:
         sent = _typed(body, takes)
         if isinstance(sent, dict):
             return _mend(sent)
-        twice = _twice(body)
+        faults = _twice(body) or _choices(sent)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return problem(400, "invalid", f"The body is not JSON: {printable(str(error))}.")
     except RecursionError:
         return problem(400, "invalid", "The body is nested too deep.")
-    return _mend(twice) if twice else sent
+    return _mend(faults) if faults else sent
 
 
 def decode_query(query: str, takes: type[T]) -> T | GateResponse:
@@ -117,6 +117,15 @@ def _faults_of(field: FieldInfo, sent: Mapping[str, object], *, strict: bool) ->
     except msgspec.ValidationError as error:
         text, _, place = str(error).partition(" - at `$")
         yield f"{field.encode_name}{place.removesuffix('`')}", f"{printable(text)}."
+
+
+def _choices(sent: Taken) -> dict[str, str]:
+    """What is wrong where one of several fields has to be there, and one alone."""
+    names = sent.exactly_one
+    there = [name for name in names if getattr(sent, name) is not msgspec.UNSET]
+    if not names or len(there) == 1:
+        return {}
+    return {names[0]: f"Send one of {' and '.join(f'`{name}`' for name in names)}."}
 
 
 def _twice(body: bytes) -> dict[str, str]:

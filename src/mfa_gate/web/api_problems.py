@@ -5,6 +5,7 @@ from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import usable_factors
 from mfa_gate.core.responses import paused, problem, under
 from mfa_gate.flows.results import (
+    Busy,
     Conflict,
     EndRefused,
     NeedsVerification,
@@ -19,7 +20,8 @@ from mfa_gate.flows.results import (
 from mfa_gate.web.api_calls import Call
 
 Refusal = (
-    Conflict
+    Busy
+    | Conflict
     | EndRefused
     | NeedsVerification
     | NotAllowed
@@ -35,6 +37,7 @@ _NOT_ALLOWED: dict[Why, str] = {
     "no_such_factor": "The policy does not take this kind of factor.",
     "yourself": "Nobody does this to themselves: another administrator has to.",
     "administrator": "The help desk does not act on administrators.",
+    "no_mail": "The settings name no way for mail.",
 }
 _NOTHING_TO_DO: dict[Why, str] = {
     "nothing_set_up": "There is no two-step to reset.",
@@ -65,6 +68,8 @@ def refused(call: Call, refusal: Refusal, *, power: Power = "replace_factor") ->
         case EndRefused(latest=latest):
             words = f"Say a moment ahead, at {latest} (UTC seconds) at the latest."
             return problem(422, "invalid", words, errors={"until": words})
+        case Busy():
+            return problem(409, "conflict", "Enough of this is under way. Wait until it is done.")
         case Conflict() | Overtaken():
             return problem(409, "conflict", "Somebody else changed it first. Read it again.")
 

@@ -74,6 +74,8 @@ def document(operations: tuple[Operation[Any], ...], server: str, cookie_name: s
     )
     paths: dict[str, Json] = {}
     for operation in operations:
+        if choices := operation.takes.exactly_one:
+            schemas[operation.takes.__name__]["oneOf"] = [{"required": [choice]} for choice in choices]
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
     return msgspec.json.encode(
         {
@@ -140,15 +142,23 @@ _REQUEST_HEADER: Json = {
 }
 
 
+_NAMED: dict[str, tuple[str, str]] = {
+    "id": ("The account's id, as the list of people has it.", "^[0-9a-f]{32}$"),
+    "job": ("What `POST /admin/reminders` answered.", "^[0-9a-f]{16}$"),
+}
+"""What may stand in a path: what it is, and its form."""
+
+
 def _path_parameters(path: str) -> Iterable[Json]:
-    if "{id}" in path:
-        yield {
-            "name": "id",
-            "in": "path",
-            "required": True,
-            "description": "The account's id, as the list of people has it.",
-            "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
-        }
+    for name, (description, pattern) in _NAMED.items():
+        if f"{{{name}}}" in path:
+            yield {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": description,
+                "schema": {"type": "string", "pattern": pattern},
+            }
 
 
 def _query_parameters(operation: Operation[Any], schemas: Json) -> Iterable[Json]:

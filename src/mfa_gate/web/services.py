@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
+    from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.web.rendering import Renderer
@@ -38,6 +39,7 @@ class Services:
     administration: "Administration"
     assistance: "Assistance"
     reporting: "Reporting"
+    reminders: "Reminders"
     renderer: "Callable[[], Renderer]"
     """Makes the renderer; asked once, by the first page that is shown, since it loads jinja2."""
     signers: Signers
