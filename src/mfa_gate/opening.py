@@ -151,7 +151,6 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
 
     signer = checkpointer(settings, keys, store, sources)
     examiner = checkpointer(settings, keys, store, sources)
-    holder = f"{socket.gethostname()} {os.getpid()} {sources.random(4).hex()}"
     quick = (
         Job(name="checkpoints", every_seconds=5, run=signer.tick),
         Job(name="expiry", every_seconds=600, run=store.expire),
@@ -159,13 +158,25 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
     slow = (
         Job(name="examination", every_seconds=DAY_SECONDS, first_after=HOUR_SECONDS, run=examiner.examine),
     )
+    holder = _holder(sources)
+    return Jobs(store, quick, holder), Jobs(store, slow, holder), mail_jobs(settings, store, sources)
+
+
+def mail_jobs(settings: Settings, store: Store, sources: Sources) -> "Jobs":
+    """The jobs that wait for a mail server."""
+    from mfa_gate.flows.jobs import Job, Jobs
+
     made = cache(lambda: reminding(settings, store, sources))
-    mail = (
+    jobs = (
         Job(
             name="reminders", every_seconds=2, longest_seconds=MAIL_SECONDS, run=lambda now: made().turn(now)
         ),
     )
-    return Jobs(store, quick, holder), Jobs(store, slow, holder), Jobs(store, mail, holder)
+    return Jobs(store, jobs, _holder(sources))
+
+
+def _holder(sources: Sources) -> str:
+    return f"{socket.gethostname()} {os.getpid()} {sources.random(4).hex()}"
 
 
 def reminding(settings: Settings, store: Store, sources: Sources) -> "Reminding":

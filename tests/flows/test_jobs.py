@@ -64,6 +64,24 @@ def test_of_two_processes_one_does_it_and_the_other_follows(leases: Leases) -> N
     assert second[0] <= NOW + 20 + LEASE_SECONDS + 5
 
 
+def test_who_gives_it_back_is_followed_at_once(leases: Leases) -> None:
+    first: list[int] = []
+    second: list[int] = []
+    one, two = Jobs(leases, [job("sign", first)], "one"), Jobs(leases, [job("sign", second)], "two")
+    one.turn(NOW)
+    two.let_go(NOW)  # it has nothing
+    assert two.turn(NOW + 5) == ()
+    one.let_go(NOW + 5)
+    assert two.turn(NOW + 10) == ("sign",)
+    one.let_go(NOW + 10)
+    assert one.turn(NOW + 10) == ()
+
+
+def test_a_run_that_may_take_long_holds_its_lease_longer() -> None:
+    assert job("sign", []).lease_seconds == LEASE_SECONDS
+    assert job("mail", [], longest_seconds=90).lease_seconds == 90
+
+
 def test_who_fails_keeps_nobody_from_the_rest(leases: Leases, caplog: pytest.LogCaptureFixture) -> None:
     done: list[int] = []
 

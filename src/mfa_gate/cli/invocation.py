@@ -20,6 +20,7 @@ from mfa_gate.wiring import Sources, build_door, build_services
 if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
+    from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.ports import Store
 
@@ -50,6 +51,7 @@ class Opened:
     administration: "Administration"
     assistance: "Assistance"
     reporting: "Reporting"
+    reminders: "Reminders"
     now: int
 
 
@@ -121,6 +123,7 @@ class Invocation:
             administration=services.administration,
             assistance=services.assistance,
             reporting=services.reporting,
+            reminders=services.reminders,
             now=self.now,
         )
 

@@ -5,11 +5,15 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 import msgspec
 
 from mfa_gate.core.messages import printable
+
+BAR: Final = 30
+"""Columns of a progress bar."""
 
 
 def say_json(value: object) -> None:
@@ -71,6 +75,26 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
     try:
         yield more
+    finally:
+        if shown:
+            click.echo(err=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Draw on a terminal how much of a long work is done; the caller calls with how much, and of how much."""
+    shown = sys.stderr.isatty()
+
+    def show(done: int, total: int | None) -> None:
+        if not shown:
+            return
+        part = min(1.0, done / total) if total else 0.0
+        bar = "#" * round(part * BAR) + "-" * (BAR - round(part * BAR))
+        of = "" if total is None else f" of {total:,}"
+        click.echo(f"\r[{bar}] {done:,}{of} {what} ", nl=False, err=True)
+
+    try:
+        yield show
     finally:
         if shown:
             click.echo(err=True)

@@ -17,6 +17,7 @@ from mfa_gate.cli.invocation import (
     subject_in,
 )
 from mfa_gate.cli.output import moment, say_facts, say_json, say_list, say_table
+from mfa_gate.cli.reminding import remind
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
 from mfa_gate.core.accounts import Account, account_id
 from mfa_gate.core.policy import Status, is_exempt
@@ -34,7 +35,7 @@ def users() -> None:
     """Who has two-step, and who does not."""
 
 
-for _act in (exempt, reset, sign_out):
+for _act in (exempt, remind, reset, sign_out):
     users.add_command(_act)
 
 

@@ -62,6 +62,7 @@ class Reminding:
             while due and self._monotonic() < until:
                 run = due.pop(0)
                 try:
+                    run = self._counted(run)
                     run = self._go_on(run, courier)
                 except MailUnavailable as error:
                     # Whoever else waits need not find that out anew, one time-out after the other.
@@ -79,8 +80,6 @@ class Reminding:
 
     def _go_on(self, run: ReminderRun, courier: Courier) -> ReminderRun:
         """A few people of a run. Whatever it raises, the run stands where it stood."""
-        if run.total is None:
-            run = replace(run, total=self._count(run))
         people, after = self._next(run)
         policy, results, deferred = self._policies.policy(), list[Result](), 0
         for account_id, account in people:
@@ -154,8 +153,13 @@ class Reminding:
             run, after=page.next, stage=stage
         )
 
+    def _counted(self, run: ReminderRun) -> ReminderRun:
+        """A run of which it is known how many people it is about."""
+        if run.total is not None:
+            return run
+        return self._outbox.save_run(replace(run, total=self._count(run)))
+
     def _count(self, run: ReminderRun) -> int:
-        """How many people a run is about."""
         if run.users:
             return len(run.users)
         if not run.prefix:
