@@ -166,9 +166,15 @@ class Trail(Protocol):
     """Used by the audit page and `mfa-gate audit`."""
 
     def events(
-        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int
+        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int, after: int = 0
     ) -> tuple[Recorded, ...]:
-        """Newest first, below position `before`."""
+        """Newest first, below position `before` and above `after`."""
+
+    def position_at(self, at: int) -> int | None:
+        """The position of the first event that was written at `at` or later; None: there is none.
+
+        Found by halving, as if no clock had ever been set back: who must not miss an event looks further around.
+        """
 
     def broken_chain(self) -> str | None:
         """Recompute every chain; None if whole, else a sentence that names the first break."""

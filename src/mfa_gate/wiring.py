@@ -195,6 +195,7 @@ def build_services(
         ready=lambda: _what_is_missing(store),
         observing=settings.mode == "observe",
         setup_code=settings.admin.setup_code,
+        time_zone=settings.time_zone,
     )
 
 

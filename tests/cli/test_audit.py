@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import stat
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,19 @@ class TestStore:
         run(signed, "DELETE FROM checkpoint WHERE number = 3")
         signed.edit('path = "anchor/mfa-gate.anchor"', "")
         signed("audit", "verify", "--anchor", str(kept), code=1)
+
+
+class TestList:
+    def test_events_are_found_by_time(self, shell: Shell) -> None:
+        begun = shell.now
+        shell.visits("alice")
+        shell.now += 86_400
+        shell.visits("bob")
+        day = f"{datetime.fromtimestamp(begun + 86_400, UTC):%Y-%m-%d}"
+        assert [each["subject"] for each in shell.json("audit", "list", "--since", day)] == ["bob"]
+        until = f"{datetime.fromtimestamp(begun + 1, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        assert "bob" not in [each["subject"] for each in shell.json("audit", "list", "--until", until)]
+        assert "Write 2026-05-03" in shell("audit", "list", "--since", "soon", code=2).output
 
 
 class TestExport:

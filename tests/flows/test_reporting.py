@@ -1,6 +1,7 @@
 """What the list, the overview, a profile and the trail say; the store is real, the numbers are counted by hand."""
 
 from mfa_gate.core.accounts import account_id
+from mfa_gate.flows.finding import Sought
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import NotFound
 from tests.flows.house import NOW, House, wrong
@@ -60,16 +61,16 @@ def test_a_profile_has_standing_sessions_and_history(house: House) -> None:
 def test_the_trail_is_read_page_by_page(house: House) -> None:
     alice = house.enroll("alice")
     house.enroll("bob")
-    first = house.reporting.audit(account_id=alice.id, kind=None, before=None, limit=3)
+    first = house.reporting.audit(Sought(account_id=alice.id), limit=3)
     assert [recorded.event.kind for recorded in first.events] == [
         "verified",
         "recovery_codes_made",
         "factor_added",
     ]
-    rest = house.reporting.audit(account_id=alice.id, kind=None, before=first.before, limit=3)
+    rest = house.reporting.audit(Sought(account_id=alice.id), before=first.before, limit=3)
     assert [recorded.event.kind for recorded in rest.events] == ["enrollment_started", "account_seen"]
     assert rest.before is None
-    added = house.reporting.audit(account_id=None, kind="factor_added", before=None, limit=0)
+    added = house.reporting.audit(Sought(kind="factor_added"), limit=0)
     assert [recorded.event.subject for recorded in added.events] == ["bob"]
     assert added.before == added.events[0].position
 
@@ -89,15 +90,15 @@ def test_what_fits_nothing_gives_nothing(house: House) -> None:
     for odd in ("", "org", "\udc80", "A" * 32, "0" * 100_000):
         assert report.profile(odd, LATER) == NotFound()
     for odd in ("", "\udc80", "A" * 32):
-        assert report.audit(account_id=odd, kind=None, before=None, limit=5).events == ()
-        assert report.audit(account_id=None, kind=odd, before=None, limit=5).events == ()
+        assert report.audit(Sought(account_id=odd), limit=5).events == ()
+        assert report.audit(Sought(kind=odd), limit=5).events == ()
     for position in (0, -1, 2**70):
-        assert report.audit(account_id=None, kind=None, before=position, limit=5).events == ()
+        assert report.audit(before=position, limit=5).events == ()
     house.reporting.people(status=None, prefix="\udc80", after="\udc80", limit=5, now=LATER)
 
 
 def test_the_organization_has_a_chain_of_its_own(house: House) -> None:
     house.enroll("root")
     house.administration.set_policy_from_shell("ops", "Go live", require_two_step=True, now=LATER)
-    told = house.reporting.audit(account_id="org", kind=None, before=None, limit=5)
+    told = house.reporting.audit(Sought(account_id="org"), limit=5)
     assert [recorded.event.kind for recorded in told.events] == ["policy_changed", "store_created"]

@@ -595,6 +595,40 @@ class StoreContract(ABC):
         assert [recorded.event.subject for recorded in only] == ["alice"]
         assert store.events(account_id="nobody", kind=None, before=None, limit=9) == ()
 
+    def test_the_trail_is_read_from_a_position_on(self, store: Backend) -> None:
+        alice = put(store, person("alice"))
+        for subject in ("bob", "carol", "dave"):
+            alice = put(store, alice)
+            put(store, person(subject))
+        for account, kind in ((None, None), (None, "verified"), (alice.id, None), (alice.id, "verified")):
+            whole = store.events(account_id=account, kind=kind, before=None, limit=99)
+            for place, recorded in enumerate(whole):
+                after = recorded.position
+                found = store.events(account_id=account, kind=kind, before=None, after=after, limit=99)
+                assert found == whole[:place]
+                found = store.events(account_id=account, kind=kind, before=None, after=after - 1, limit=2)
+                assert found == whole[: place + 1][:2]
+        whole = store.events(account_id=None, kind=None, before=None, limit=99)
+        between = store.events(
+            account_id=None, kind=None, before=whole[0].position, after=whole[-1].position, limit=99
+        )
+        assert whole[0].position > between[0].position > between[-1].position > whole[-1].position
+
+    def test_a_time_is_found_in_the_trail(self, store: Backend) -> None:
+        alice = put(store, person("alice"))
+        for minute in range(1, 20):
+            store.record((replace(event("verified", alice), at=NOW + 60 * minute),), NOW)
+        written = {
+            recorded.event.at: recorded.position
+            for recorded in store.events(account_id=alice.id, kind="verified", before=None, limit=99)
+        }
+        for minute in range(1, 20):
+            for early in (0, 1, 59):
+                assert store.position_at(NOW + 60 * minute - early) == written[NOW + 60 * minute]
+        first = store.events(account_id=None, kind=None, before=None, limit=99)[-1].position
+        assert store.position_at(0) == store.position_at(NOW) == first
+        assert store.position_at(NOW + 60 * 19 + 1) is None
+
     def test_a_long_trail_of_many_accounts_is_whole(self, store: Backend) -> None:
         for subject in ("alice", "bob", "carol"):
             account = person(subject)

@@ -170,6 +170,19 @@ def test_the_trail_comes_newest_first_and_by_person_and_kind(strict: House) -> N
     assert {(each["subject"], each["kind"]) for each in of_alice} == {("alice", "verified")}
 
 
+def test_the_trail_is_found_by_time(strict: House) -> None:
+    root = enrolled(strict, "root")
+    began = int(strict.clock())
+    strict.clock.go(600)
+    enrolled(strict, "alice")
+    later = root.get("admin/audit", since=began + 600, limit=500).json()["events"]
+    assert {each["subject"] for each in later} == {"alice"}
+    earlier = root.get("admin/audit", until=began + 600, limit=500).json()["events"]
+    assert len(earlier + later) == len(root.get("admin/audit", limit=500).json()["events"])
+    assert root.get("admin/audit", since=began + 600, until=began + 600).json()["events"] == []
+    assert problem_of(root.get("admin/audit", since=-1)) == (422, "invalid")
+
+
 def test_a_stale_version_is_a_conflict_and_changes_nothing(house: House) -> None:
     root = enrolled(house, "root")
     version = root.get("admin/policy").json()["version"]

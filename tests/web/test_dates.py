@@ -1,10 +1,10 @@
 """Moments in words."""
 
-from datetime import UTC
+from datetime import UTC, date
 
 import pytest
 
-from mfa_gate.web.dates import DateStyle, in_words, time_element, zone_named
+from mfa_gate.web.dates import DateStyle, begin_of, day_from, in_words, time_element, zone_named
 
 NOW = 1_773_498_720  # Saturday 14 March 2026, 14:32 UTC
 DAY = 86_400
@@ -42,3 +42,27 @@ def test_the_exact_moment_stays_readable_for_machines() -> None:
     assert time_element(NOW, "date", "<b>") == (
         '<time datetime="2026-03-14T14:32:00Z" data-style="date">&lt;b&gt;</time>'
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-03-14", date(2026, 3, 14)),
+        ("2026-3-14", None),
+        ("20260314", None),
+        ("2026-W11-6", None),
+        ("2026-02-30", None),
+        ("0001-01-01", None),
+        ("9999-12-31", None),
+        ("", None),
+        ("٢٠٢٦-٠٣-١٤", None),
+    ],
+)
+def test_a_day_is_read_as_date_fields_send_it(text: str, day: date | None) -> None:
+    assert day_from(text) == day
+
+
+def test_a_day_begins_in_its_zone() -> None:
+    day = date(2026, 3, 14)
+    assert begin_of(day, UTC) == NOW - (14 * 60 + 32) * 60
+    assert begin_of(day, zone_named("Asia/Tokyo")) == begin_of(day, UTC) - 9 * 3600

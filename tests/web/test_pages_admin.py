@@ -1,9 +1,11 @@
 """Administration by hand: who gets in, the switch, the list, one person's profile, the trail."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from tests.web.conftest import Build
-from tests.web.house import Browser, House, path_of
+from tests.web.house import NOW, Browser, House, path_of
 
 POLICIES = "admin/settings/policies"
 FRESH, ADMIN = 300, 900
@@ -277,6 +279,30 @@ def test_the_trail_is_told_in_sentences_and_filtered(root: Browser) -> None:
     root.get("/mfa/admin/audit?kind=x&before=abc")
     assert root.last is not None
     assert root.last.status_code == 200
+
+
+def test_the_trail_is_found_by_day(root: Browser) -> None:
+    house = root.house
+    house.clock.go(2 * 86_400)
+    house.enrolled("alice")
+    root, secret = house.browser("root"), root.secret
+    root.secret = secret
+    root.get("/mfa/admin/audit")
+    root.submit("verify", code=root.next_code())
+    days = [datetime.fromtimestamp(NOW + 86_400 * number, UTC).date() for number in range(4)]
+    counts = {}
+    for first, last in ((0, 0), (0, 1), (1, 1), (2, 2), (1, 3), (3, 3)):
+        root.get(f"/mfa/admin/audit?from={days[first]}&to={days[last]}")
+        counts[first, last] = len(root.page.select(".trail li"))
+    assert counts[0, 0] == counts[0, 1] > 0
+    assert counts[2, 2] == counts[1, 3] > 0
+    assert counts[1, 1] == counts[3, 3] == 0
+    assert "No event fits this filter." in root.words
+    root.get("/mfa/admin/audit?from=yesterday&to=2026-02-31")
+    assert len(root.page.select(".trail li")) == counts[0, 0] + counts[2, 2]
+    field = root.page.find("input", id="from")
+    assert field is not None
+    assert field["value"] == ""
 
 
 def test_a_long_trail_has_pages(root: Browser) -> None:

@@ -4,26 +4,17 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
-from mfa_gate.cli.invocation import (
-    Invocation,
-    Opened,
-    json_option,
-    pass_invocation,
-    realm_in,
-    realm_option,
-    settings_option,
-    subject_in,
-)
+from mfa_gate.cli.choosing import Chosen, choosing
+from mfa_gate.cli.invocation import Invocation, Opened, json_option, pass_invocation, settings_option
 from mfa_gate.cli.output import counting, plural, say_json, say_list, say_table
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
-from mfa_gate.core.accounts import account_id
-from mfa_gate.core.events import EventKind
 
 if TYPE_CHECKING:
+    from mfa_gate.flows.finding import Sought
     from mfa_gate.ports import Recorded
 
 PAGE = 200
@@ -35,28 +26,15 @@ def audit() -> None:
 
 
 @audit.command("list")
-@click.option("--user", help="Only the events of this account.")
-@realm_option
-@click.option(
-    "--kind", type=click.Choice(get_args(EventKind)), metavar="KIND", help="Only events of this kind."
-)
+@choosing
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many at most.")
 @json_option
 @settings_option
 @pass_invocation
-def list_(
-    invocation: Invocation,
-    user: str | None,
-    realm: str | None,
-    kind: str | None,
-    limit: int,
-    *,
-    as_json: bool,
-) -> None:
+def list_(invocation: Invocation, chosen: Chosen, limit: int, *, as_json: bool) -> None:
     """List events, newest first."""
     with invocation.opened() as gate:
-        whose = None if user is None else account_id(realm_in(gate.settings, realm), subject_in(user))
-        pages = _pages(gate, whose, kind, limit)
+        pages = _pages(gate, chosen.sought(gate.settings), limit)
         if as_json:
             say_list(event_as_json(recorded) for page in pages for recorded in page)
             return
@@ -138,10 +116,10 @@ def verify(
         raise SystemExit(1)
 
 
-def _pages(gate: Opened, whose: str | None, kind: str | None, limit: int) -> "Iterator[list[Recorded]]":
+def _pages(gate: Opened, sought: "Sought", limit: int) -> "Iterator[list[Recorded]]":
     before: int | None = None
     while limit > 0:
-        page = gate.reporting.audit(account_id=whose, kind=kind, before=before, limit=min(limit, PAGE))
+        page = gate.reporting.audit(sought, before=before, limit=min(limit, PAGE))
         yield list(page.events)
         limit -= len(page.events)
         before = page.before

@@ -4,26 +4,21 @@ It changes nothing, and it does not ask who looks: `Administration.admits` stand
 Every method may raise `StoreUnavailable`.
 """
 
-from typing import get_args
-
 import msgspec
 
 from mfa_gate.core.accounts import Account
-from mfa_gate.core.events import ORG, EventKind
 from mfa_gate.core.policy import Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
+from mfa_gate.flows.finding import LONGEST_PAGE, Sought, Trailing, find
 from mfa_gate.flows.proving import still_open
 from mfa_gate.flows.results import NotFound
 from mfa_gate.ports import Accounts, Directory, Page, Policies, Recorded, Traffic, Trail
 
-LONGEST_PAGE = 500
 LONGEST_QUERY = 200
 LONGEST_CURSOR = 10_000
 HISTORY = 50
-
-_KINDS: frozenset[str | None] = frozenset({None, *get_args(EventKind)})
-_LAST_POSITION = 2**63 - 1
+EVERYTHING = Sought()
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,13 +48,6 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
 
     asked_to_set_up: int
     unattributed: dict[tuple[str, str], int]
-
-
-class Trailing(msgspec.Struct, frozen=True, kw_only=True):
-    """Some events, newest first, and the `before` of the next page (None at the end)."""
-
-    events: tuple[Recorded, ...]
-    before: int | None
 
 
 class Reporting:
@@ -109,19 +97,9 @@ class Reporting:
             history=self._trail.events(account_id=account_id, kind=None, before=None, limit=HISTORY),
         )
 
-    def audit(self, *, account_id: str | None, kind: str | None, before: int | None, limit: int) -> Trailing:
-        """A page of the trail, newest first; at most 500 events below position `before`.
-
-        `account_id` may be `core.events.ORG`: what was done to the organization; None: everything. A filter that can
-        fit nothing gives nothing.
-        """
-        nobody = account_id is not None and account_id != ORG and not is_account_id(account_id)
-        if nobody or kind not in _KINDS or not (before is None or 0 < before <= _LAST_POSITION):
-            return Trailing(events=(), before=None)
-        wanted = max(1, min(limit, LONGEST_PAGE))
-        found = self._trail.events(account_id=account_id, kind=kind, before=before, limit=wanted + 1)
-        events = found[:wanted]
-        return Trailing(events=events, before=events[-1].position if len(found) > wanted else None)
+    def audit(self, sought: Sought = EVERYTHING, *, before: int | None = None, limit: int) -> Trailing:
+        """A page of the trail, newest first; at most 500 events below position `before`."""
+        return find(self._trail, sought, before=before, limit=limit)
 
 
 def _storable(text: str, limit: int) -> str:

@@ -248,10 +248,14 @@ class RedisStore:
             raise RecordCorrupt(f"The counters of traffic cannot be read ({error}).") from error
 
     def events(
-        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int
+        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int, after: int = 0
     ) -> tuple[Recorded, ...]:
-        """Newest first, below position `before`."""
-        return self._trail.events(account_id, kind, before, limit)
+        """Newest first, below position `before` and above `after`."""
+        return self._trail.events(account_id=account_id, kind=kind, before=before, after=after, limit=limit)
+
+    def position_at(self, at: int) -> int | None:
+        """The position of the first event that was written at `at` or later."""
+        return self._trail.position_at(at)
 
     def broken_chain(self) -> str | None:
         """Recompute every chain; None if whole, else a sentence that names the first break."""

@@ -12,7 +12,7 @@ from mfa_gate.stores.redis_commits import LEDGER, token
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import SHARDS, key, last_key, position_of, shard_of, stream_id_before
 from mfa_gate.stores.redis_pages import Part, Want, first_of
-from mfa_gate.stores.redis_scripts import EVENTS, HISTORY, LINKS, SNAPSHOT, Call
+from mfa_gate.stores.redis_scripts import EVENTS, HISTORY, LINKS, SNAPSHOT, WHEN, Call
 
 _AT_ONCE: Final = 1000
 
@@ -29,24 +29,33 @@ class Trail:
         self._audit_keys = audit_keys
 
     def events(
-        self, account_id: str | None, kind: str | None, before: int | None, limit: int
+        self, *, account_id: str | None, kind: str | None, before: int | None, after: int, limit: int
     ) -> tuple[Recorded, ...]:
-        """Newest first, below position `before`."""
+        """Newest first, below position `before` and above `after`."""
         if account_id is not None:
-            found = self._history(account_id, kind, before, limit)
+            found = self._history(account_id, kind, before, after, limit)
         else:
-            found = first_of(SHARDS, lambda wants: self._parts(wants, kind, before), limit)
+            found = first_of(SHARDS, lambda wants: self._parts(wants, kind, before, after), limit)
         return tuple(
             Recorded(position=-position, event=read_event(record), link=link)
             for position, _, record, link in found
         )
+
+    def position_at(self, at: int) -> int | None:
+        """The position of the first event that was written at `at` or later.
+
+        Positions of all shards rise with the server's clock: what is the first of any is about the first of all.
+        """
+        calls = [Call(WHEN, (key(shard, "events"),), (at,)) for shard in SHARDS]
+        found = zip(SHARDS, self._server.read_all(calls), strict=True)
+        return min((position_of(name, shard) for shard, name in found if name), default=None)
 
     def broken_chain(self) -> str | None:
         """Recompute every chain, shard by shard, also while others write."""
         return next((broken for shard in SHARDS if (broken := self._broken_in(shard)) is not None), None)
 
     def _parts(
-        self, wants: Sequence[Want[str, Found]], kind: str | None, before: int | None
+        self, wants: Sequence[Want[str, Found]], kind: str | None, before: int | None, after: int
     ) -> list[Part[Found]]:
         calls = []
         for shard, reached, count in wants:
@@ -55,7 +64,7 @@ class Trail:
             keys = [key(shard, "events")]
             if kind is not None:
                 keys.append(key(shard, "kind", kind))
-            calls.append(Call(EVENTS, tuple(keys), (last, count)))
+            calls.append(Call(EVENTS, tuple(keys), (last, count, _first_id(after, shard))))
         parts = []
         for (shard, _, count), rows in zip(wants, self._server.read_all(calls), strict=True):
             found = _found(shard, rows)
@@ -64,8 +73,11 @@ class Trail:
             )
         return parts
 
-    def _history(self, account_id: str, kind: str | None, before: int | None, limit: int) -> list[Found]:
+    def _history(
+        self, account_id: str, kind: str | None, before: int | None, after: int, limit: int
+    ) -> list[Found]:
         shard = shard_of(account_id)
+        first = _first_id(after, shard)
         last = "+" if before is None else stream_id_before(before, shard)
         above = "" if before is None or SHARDS[before % len(SHARDS)] != shard else str(int(last) + 1)
         keys = (key(shard, "events"), last_key(account_id))
@@ -74,7 +86,7 @@ class Trail:
         while len(found) < limit:
             wanted = limit - len(found)
             at, *rows = self._server.read(
-                Call(HISTORY, keys, (account_id, last, wanted, kind or "", at, above))
+                Call(HISTORY, keys, (account_id, last, wanted, kind or "", at, above, first))
             )
             found += _found(shard, rows)
             if not at:
@@ -134,6 +146,11 @@ class Trail:
             if len(rows) < 4 * _AT_ONCE:
                 return last, tokens
             begin = f"({last}"
+
+
+def _first_id(after: int, shard: str) -> str:
+    """The first stream id of a shard that can stand above a position."""
+    return str(int(stream_id_before(after + 1, shard)) + 1) if after else "0"
 
 
 def _found(shard: str, rows: list[Any]) -> list[Found]:

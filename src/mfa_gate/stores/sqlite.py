@@ -223,11 +223,16 @@ class SqliteStore:
         return {(route, credential): count for route, credential, count in rows}
 
     def events(
-        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int
+        self, *, account_id: str | None, kind: str | None, before: int | None, limit: int, after: int = 0
     ) -> tuple[Recorded, ...]:
-        """Newest first, below position `before`."""
+        """Newest first, below position `before` and above `after`."""
         with self._connections.reading() as db:
-            return trail.events(db, account_id, kind, before, limit)
+            return trail.events(db, account_id=account_id, kind=kind, before=before, after=after, limit=limit)
+
+    def position_at(self, at: int) -> int | None:
+        """The position of the first event that was written at `at` or later."""
+        with self._connections.reading() as db:
+            return trail.position_at(db, at)
 
     def broken_chain(self) -> str | None:
         """Recompute every chain; None if whole, else a sentence that names the first break."""

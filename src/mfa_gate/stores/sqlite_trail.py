@@ -9,6 +9,7 @@ from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.chains import Link, SealedRegister, first_break
 from mfa_gate.stores.documents import Documents, Ledger, read_event
 
+_FROM = "SELECT position, at FROM audit WHERE position >= ? ORDER BY position LIMIT 1"
 _READ = "SELECT position, CAST(record AS BLOB), CAST(link AS BLOB) FROM audit"
 
 
@@ -38,12 +39,25 @@ def last_change(db: sqlite3.Connection) -> int:
 
 
 def events(
-    db: sqlite3.Connection, account_id: str | None, kind: str | None, before: int | None, limit: int
+    db: sqlite3.Connection,
+    *,
+    account_id: str | None,
+    kind: str | None,
+    before: int | None,
+    after: int,
+    limit: int,
 ) -> tuple[Recorded, ...]:
-    """Newest first, below position `before`."""
+    """Newest first, below position `before` and above `after`."""
+    # One person has far fewer events than a kind; without the sign SQLite may go by the kind.
+    of_kind = "kind = ?" if account_id is None else "+kind = ?"
     wanted = [
         (condition, value)
-        for condition, value in (("account = ?", account_id), ("kind = ?", kind), ("position < ?", before))
+        for condition, value in (
+            ("account = ?", account_id),
+            (of_kind, kind),
+            ("position < ?", before),
+            ("position > ?", after or None),
+        )
         if value is not None
     ]
     where = " WHERE " + " AND ".join(condition for condition, _ in wanted) if wanted else ""
@@ -52,6 +66,23 @@ def events(
         (*(value for _, value in wanted), limit),
     )
     return tuple(Recorded(position=row[0], event=read_event(row[1]), link=row[2]) for row in rows)
+
+
+def position_at(db: sqlite3.Connection, at: int) -> int | None:
+    """The position of the first event that was written at `at` or later, by halving."""
+    db.execute("BEGIN")
+    lowest, highest = db.execute("SELECT MIN(position), MAX(position) FROM audit").fetchone()
+    if highest is None:
+        return None
+    found = None
+    while lowest <= highest:
+        middle = (lowest + highest) // 2
+        position, written = db.execute(_FROM, (middle,)).fetchone()
+        if written >= at:
+            found, highest = position, middle - 1
+        else:
+            lowest = position + 1
+    return found
 
 
 def broken_chain(db: sqlite3.Connection, documents: Documents, keys: AuditKeys) -> str | None:

@@ -1,28 +1,24 @@
-"""The pages of administration that only show: coverage, the list, the trail."""
+"""The pages of administration that only show: coverage and the list."""
 
 from typing import Literal, get_args
 
-from mfa_gate.core.accounts import fold_subject
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import Status
-from mfa_gate.flows.reporting import Overview, Trailing
+from mfa_gate.flows.reporting import Overview
 from mfa_gate.ports import Row
 from mfa_gate.web.admin_views import (
-    AdminAudit,
     AdminOverview,
     AdminUsers,
     Attention,
-    AuditKind,
     StatusChip,
     UserLine,
 )
-from mfa_gate.web.admins import ADMINS, EVERYBODY, shows_to
+from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.lines import history_lines
-from mfa_gate.web.views import HistoryLine
 
-PEOPLE, EVENTS, RECENT = 50, 50, 6
+PEOPLE, RECENT = 50, 6
 LOOKED_THROUGH = 200
 _CHIPS: tuple[Status, ...] = ("enrolled", "missing", "grace", "exempt", "paused", "inactive")
 _ALWAYS_SHOWN = frozenset({"enrolled", "missing"})
@@ -45,7 +41,7 @@ def _overview(caller: Caller) -> GateResponse:
         return caller.go("admin/users")
     call, url = caller.call, caller.call.url
     now, policy = call.now, (overview := call.services.reporting.overview(call.now)).policy
-    trail = call.services.reporting.audit(account_id=None, kind=None, before=None, limit=LOOKED_THROUGH)
+    trail = call.services.reporting.audit(limit=LOOKED_THROUGH)
     changes = [recorded for recorded in trail.events if recorded.event.kind in _CHANGES]
     return caller.show(
         AdminOverview(
@@ -60,7 +56,7 @@ def _overview(caller: Caller) -> GateResponse:
             exemptions=overview.counts.get("exempt", 0),
             exemptions_href=url("admin/users", status="exempt"),
             attention=_attention(caller, overview, len(call.services.reporting.impact(now).unattributed)),
-            recent=_history(caller, Trailing(events=tuple(changes[:RECENT]), before=None)),
+            recent=history_lines(changes[:RECENT], lambda account_id: url(f"admin/users/{account_id}")),
         )
     )
 
@@ -135,56 +131,5 @@ def _user_line(caller: Caller, row: Row) -> UserLine:
     )
 
 
-def _audit(caller: Caller) -> GateResponse:
-    call, url = caller.call, caller.call.url
-    person, kind = call.query.get("person", "").strip(), call.query.get("kind", "")
-    chosen = kind if kind in get_args(EventKind) else ""
-    before = call.query.get("before", "")
-    account = _account_of(caller, person) if person else None
-    trail = Trailing(events=(), before=None)
-    if not person or account is not None:
-        trail = call.services.reporting.audit(
-            account_id=account,
-            kind=chosen or None,
-            before=int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None,
-            limit=EVENTS,
-        )
-    kept = ({"person": person} if person else {}) | ({"kind": chosen} if chosen else {})
-    return caller.show(
-        AdminAudit(
-            lines=_history(caller, trail),
-            kinds=tuple(AuditKind(value=each, current=each == chosen) for each in get_args(EventKind)),
-            person=person,
-            kind=chosen,
-            first_href=url("admin/audit", **kept) if before else None,
-            next_href=url("admin/audit", **kept, before=trail.before) if trail.before else None,
-        )
-    )
-
-
-def _account_of(caller: Caller, person: str) -> str | None:
-    """The account that an account name, a name or an e-mail address means; the first if several do."""
-    call, wanted = caller.call, fold_subject(person)
-    page = call.services.reporting.people(
-        status=None, prefix=person, after=None, limit=LOOKED_THROUGH, now=call.now
-    )
-    accounts = [row.account for row in page.rows]
-    ranked = [
-        *(account for account in accounts if fold_subject(account.subject) == wanted),
-        *(
-            account
-            for account in accounts
-            if wanted in {fold_subject(account.name), fold_subject(account.email)}
-        ),
-    ]
-    return ranked[0].id if ranked else None
-
-
-def _history(caller: Caller, trail: Trailing) -> tuple[HistoryLine, ...]:
-    url = caller.call.url
-    return history_lines(trail.events, lambda account_id: url(f"admin/users/{account_id}"))
-
-
 show_overview = shows_to(EVERYBODY, _overview)
 show_users = shows_to(EVERYBODY, _users)
-show_audit = shows_to(ADMINS, _audit)

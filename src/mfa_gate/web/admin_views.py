@@ -233,13 +233,17 @@ class AuditKind(Struct, frozen=True, kw_only=True):
 class AdminAudit(Struct, frozen=True, kw_only=True):
     """Admin, Audit: what happened, in sentences.
 
-    * `GET admin/audit`: `person`, `kind`
+    * `GET admin/audit`: `person`, `kind`, `from` and `to` (days, the last one included)
     """
 
     lines: tuple[HistoryLine, ...]
     kinds: tuple[AuditKind, ...] = ()
     person: str = ""
     kind: str = ""
+    since: str = ""
+    """First day, as a date field has it."""
+    until: str = ""
+    """Last day."""
     first_href: str | None = None
     next_href: str | None = None
     verified_at: int | None = None

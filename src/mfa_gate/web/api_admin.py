@@ -11,6 +11,7 @@ from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import Policy, Status, is_exempt, usable_factors
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.assistance import Act, EndExemption, Exempt, Reset, SignOut
+from mfa_gate.flows.finding import Sought
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import (
     Confirmation,
@@ -225,9 +226,13 @@ def _session(session: Session) -> SessionNow:
 
 
 def _audit(call: Call, sent: FindEvents) -> GateResponse:
-    found = call.services.reporting.audit(
-        account_id=given(sent.user), kind=given(sent.kind), before=given(sent.before), limit=sent.limit
+    sought = Sought(
+        account_id=given(sent.user),
+        kind=given(sent.kind),
+        since=given(sent.since),
+        until=given(sent.until),
     )
+    found = call.services.reporting.audit(sought, before=given(sent.before), limit=sent.limit)
     return call.answer(AuditPage(events=tuple(_event(each) for each in found.events), next=found.before))
 
 

@@ -26,7 +26,7 @@ AccountId: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
 # As far as every JSON reader agrees on integers (RFC 8259 §6), and no further than the store can look.
 Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-
+Moment: TypeAlias = Annotated[int, Meta(ge=0, le=2**40, description="UTC seconds.")]
 
 T = TypeVar("T")
 
@@ -170,6 +170,8 @@ class FindEvents(Taken, frozen=True, kw_only=True):
 
     user: AccountId | UnsetType = UNSET
     kind: Annotated[EventKind, Meta(description="Only events of this kind.")] | UnsetType = UNSET
+    since: Annotated[Moment, Meta(description="Only events of this time or later.")] | UnsetType = UNSET
+    until: Annotated[Moment, Meta(description="Only events before this time.")] | UnsetType = UNSET
     before: Annotated[Position, Meta(description="`next` of the page before.")] | UnsetType = UNSET
     limit: Limit = 50
 

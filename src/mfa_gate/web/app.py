@@ -22,6 +22,7 @@ from mfa_gate.core.responses import redirect
 from mfa_gate.web import (
     account_pages,
     admin_act_pages,
+    admin_audit_pages,
     admin_pages,
     admin_policy_pages,
     admin_user_pages,
@@ -76,7 +77,7 @@ PAGES: Mapping[str, Table] = {
     "/admin/users": {"GET": admin_pages.show_users},
     "/admin/users/{id}": {"GET": admin_user_pages.show_user},
     **admin_act_pages.ACT_PAGES,
-    "/admin/audit": {"GET": admin_pages.show_audit},
+    "/admin/audit": {"GET": admin_audit_pages.show_audit},
     "/healthz/live": {"GET": statics.show_live},
     "/healthz/ready": {"GET": statics.show_ready},
 }

@@ -1,7 +1,8 @@
 """Writes moments in words, in a given language and zone; it reads no clock."""
 
+import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,8 @@ def N_(message: str) -> str:  # noqa: N802 -- the name that gettext's tools look
     return message
 
 
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FIRST_YEAR, _LAST_YEAR = 1970, 9999
 _MONTHS = (
     N_("January"),
     N_("February"),
@@ -35,6 +38,20 @@ _MONTHS = (
 def zone_named(name: str) -> tzinfo:
     """The zone with this IANA name; UTC needs no zone files."""
     return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def day_from(text: str) -> date | None:
+    """The day that a date field sends (`2026-05-03`), or None for anything else."""
+    try:
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+    return day if day is not None and _FIRST_YEAR <= day.year < _LAST_YEAR else None
+
+
+def begin_of(day: date, zone: tzinfo) -> int:
+    """When a day begins in a zone."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
 def in_words(at: int, style: DateStyle, *, now: int, zone: tzinfo, translate: Callable[[str], str]) -> str:

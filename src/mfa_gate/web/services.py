@@ -65,5 +65,7 @@ class Services:
     """What keeps this process from answering, one sentence each; empty if it is ready."""
     observing: bool = False
     """`mode = "observe"`."""
+    time_zone: str = "UTC"
+    """The zone in which days begin and end, and times are shown."""
     setup_code: bool = True
     """Whether an administrator's first enrollment needs the one-time code."""

@@ -1,7 +1,9 @@
 -- Some events of one account, newest first, each found by the one after it. KEYS: 1 the trail, 2 the newest of each.
 -- ARGV: 1 account, 2 the last stream id to look at ('+' for all), 3 how many, 4 '' or a kind, 5 '' or where to go on,
--- 6 '' or an event just above the wanted ones. Answers {where to go on, '' at the end; id, record, link of each …}.
+-- 6 '' or an event just above the wanted ones, 7 the first stream id to look at.
+-- Answers {where to go on, '' at the end; id, record, link of each …}.
 local id, below, wanted, kind, at, above = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local first = tonumber(ARGV[7])
 local function event(name)
   local entry = redis.call('XRANGE', KEYS[1], name, name)[1]
   if not entry then return nil end
@@ -17,7 +19,7 @@ end
 local found = {''}
 for _ = 1, 2000 do
   local fields = #at < 20 and string.match(at, '^%d+$') and event(at)
-  if not fields or fields.a ~= id then return found end
+  if not fields or fields.a ~= id or tonumber(at) < first then return found end
   if (not below or tonumber(at) <= below) and (kind == '' or fields.k == kind) then
     found[#found + 1] = at
     found[#found + 1] = fields.r or ''

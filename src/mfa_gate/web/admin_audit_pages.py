@@ -1,0 +1,109 @@
+"""Audit: what happened, found by person, kind and day."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import get_args
+
+from mfa_gate.core.accounts import fold_subject
+from mfa_gate.core.events import EventKind
+from mfa_gate.core.messages import GateResponse
+from mfa_gate.flows.finding import Sought, Trailing
+from mfa_gate.web.admin_views import AdminAudit, AuditKind
+from mfa_gate.web.admins import ADMINS, shows_to
+from mfa_gate.web.callers import Caller
+from mfa_gate.web.dates import begin_of, day_from, zone_named
+from mfa_gate.web.lines import history_lines
+
+EVENTS = 50
+LOOKED_THROUGH = 200
+_NOBODY = "nobody"
+"""The id of no account: what somebody unknown did is nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Filter:
+    """What the form was sent with, as far as it means anything."""
+
+    person: str
+    kind: str
+    first: date | None
+    last: date | None
+
+    @classmethod
+    def of(cls, caller: Caller) -> "_Filter":
+        query = caller.call.query
+        kind = query.get("kind", "")
+        return cls(
+            person=query.get("person", "").strip(),
+            kind=kind if kind in get_args(EventKind) else "",
+            first=day_from(query.get("from", "")),
+            last=day_from(query.get("to", "")),
+        )
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """It as fields of an address."""
+        fields = {
+            "person": self.person,
+            "kind": self.kind,
+            "from": str(self.first or ""),
+            "to": str(self.last or ""),
+        }
+        return {name: value for name, value in fields.items() if value}
+
+    def sought(self, caller: Caller) -> Sought:
+        """Which events it means."""
+        zone = zone_named(caller.call.services.time_zone)
+        account = (_account_of(caller, self.person) or _NOBODY) if self.person else None
+        return Sought(
+            account_id=account,
+            kind=self.kind or None,
+            since=None if self.first is None else begin_of(self.first, zone),
+            until=None if self.last is None else begin_of(self.last + timedelta(days=1), zone),
+        )
+
+
+def _audit(caller: Caller) -> GateResponse:
+    call = caller.call
+    wanted = _Filter.of(caller)
+    before = call.query.get("before", "")
+    is_position = before.isascii() and before.isdigit() and len(before) < 19
+    trail = call.services.reporting.audit(
+        wanted.sought(caller), before=int(before) if is_position else None, limit=EVENTS
+    )
+    return caller.show(_view(caller, wanted, trail, is_first=not before))
+
+
+def _view(caller: Caller, wanted: _Filter, trail: Trailing, *, is_first: bool) -> AdminAudit:
+    url, fields = caller.call.url, wanted.fields
+    return AdminAudit(
+        lines=history_lines(trail.events, lambda account_id: url(f"admin/users/{account_id}")),
+        kinds=tuple(AuditKind(value=each, current=each == wanted.kind) for each in get_args(EventKind)),
+        person=wanted.person,
+        kind=wanted.kind,
+        since=fields.get("from", ""),
+        until=fields.get("to", ""),
+        first_href=None if is_first else url("admin/audit", **fields),
+        next_href=url("admin/audit", **fields, before=trail.before) if trail.before else None,
+    )
+
+
+def _account_of(caller: Caller, person: str) -> str | None:
+    """The account that an account name, a name or an e-mail address means; the first if several do."""
+    call, wanted = caller.call, fold_subject(person)
+    page = call.services.reporting.people(
+        status=None, prefix=person, after=None, limit=LOOKED_THROUGH, now=call.now
+    )
+    accounts = [row.account for row in page.rows]
+    ranked = [
+        *(account for account in accounts if fold_subject(account.subject) == wanted),
+        *(
+            account
+            for account in accounts
+            if wanted in {fold_subject(account.name), fold_subject(account.email)}
+        ),
+    ]
+    return ranked[0].id if ranked else None
+
+
+show_audit = shows_to(ADMINS, _audit)
