@@ -342,6 +342,48 @@ def test_B14_the_same_name_in_another_realm_is_another_person(build: Build) -> N
     assert root.status in {401, 403}
 
 
+# B16
+
+
+def test_B16_a_name_that_is_given_anew_opens_nothing_until_somebody_resets_it(rig: Rig) -> None:
+    """The portal deletes alice and makes another alice: she knows the new password, and nothing of the old app."""
+    before = rig.town.account("alice")
+    anew = rig.client("alice")
+    anew.sign_in("alice", made="anew")
+    assert anew.get().code == "two_step_code_required"
+    assert anew.api("POST", "totp").code == "two_step_code_required", "and sets nothing up over it"
+    for code in (
+        rig.person("bob").code(rig.clock()),
+        wrong(pyotp.TOTP(rig.person("alice").secret), int(rig.clock())),
+    ):
+        assert anew.verify(code).code == "code_rejected"
+    assert rig.town.account("alice").totps[0].secret == before.totps[0].secret
+    assert not rig.seen
+
+
+def test_B16_after_the_reset_nothing_of_the_former_holder_is_left(rig: Rig) -> None:
+    former, root = rig.client("alice", verified=True), rig.client("root", verified=True)
+    assert former.get().status == 200
+    person = rig.person("alice")
+    handles = [session.handle for session in rig.town.store.sessions(person.id, int(rig.clock()))]
+    rig.canary.seen.clear()
+    assert root.api("POST", f"admin/users/{person.id}/reset", {"reason": "name given anew"}).status == 200
+    rig.clock.go(5)
+    assert former.get().code == "two_step_setup_required"
+    account = rig.town.account("alice")
+    kept = (account.totps, account.recovery, account.setup_code, account.exemption, account.two_step_since)
+    assert kept == ((), None, None, None, 0)
+    assert rig.town.store.sessions(person.id, int(rig.clock())) == ()
+    anew = rig.client("alice")
+    secret = anew.api("POST", "totp").json()["secret"]
+    assert secret != pyotp.TOTP(person.secret).secret
+    shown = root.api("GET", f"admin/users/{person.id}").json()
+    assert (shown["user"]["factors"], shown["sessions"], shown["recovery_codes_left"]) == ([], [], 0)
+    assert handles
+    assert not [handle for handle in handles if handle in str(shown)]
+    assert not rig.seen
+
+
 # One principal, on the two example portals.
 
 

