@@ -3,11 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, Reminder, Totp
+from mfa_gate.core.accounts import Account, Exemption, Reminder, Totp
 from mfa_gate.core.events import Actor
 from mfa_gate.core.policy import DAY, Policy, Standing, standing
 from mfa_gate.core.reminders import (
     ROUNDS,
+    WITH_DEADLINE,
     ReminderRun,
     Template,
     claimed,
@@ -101,6 +102,37 @@ def test_who_has_no_deadline_is_not_reminded_of_one() -> None:
     assert deadline_of(MISSING) is None
     assert not is_due(ALICE, MISSING, NOW)
     assert deadline_of(grace(NOW + 5)) == NOW + 5
+
+
+def exempt(left: int, *, given: int = 90 * DAY) -> Account:
+    exemption = Exemption(reason="r", approved_by="root", given_at=NOW - given, until=NOW + left)
+    return replace(ALICE, exemption=exemption)
+
+
+@pytest.mark.parametrize(
+    ("account", "due"),
+    [
+        (exempt(8 * DAY), False),
+        (exempt(7 * DAY), True),
+        (exempt(DAY), True),
+        (exempt(0), False),  # it is over
+        (exempt(3 * DAY, given=5), False),  # it was given with the week already begun
+        (exempt(DAY - 1, given=2 * DAY), True),
+        (exempt(DAY - 100, given=5), False),
+    ],
+)
+def test_the_end_of_an_exemption_is_a_deadline(account: Account, *, due: bool) -> None:
+    stands = standing(account, ON, NOW)
+    assert is_due(account, stands, NOW) is due
+    assert (why_skipped(account, stands, run("deadline"), NOW) is None) is due
+
+
+def test_nobody_asks_an_exempt_person_and_without_the_policy_nothing_ends_for_them() -> None:
+    account = exempt(DAY)
+    assert why_skipped(account, standing(account, ON, NOW), run(), NOW) == "not_needed"
+    assert deadline_of(standing(account, ON, NOW)) == NOW + DAY
+    assert deadline_of(standing(account, Policy(), NOW)) is None
+    assert {"exempt", "grace"} == set(WITH_DEADLINE)
 
 
 def test_a_claim_and_its_end() -> None:

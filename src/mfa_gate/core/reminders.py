@@ -21,6 +21,8 @@ Skipped = Literal["recent", "not_needed", "administrator", "nobody"]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("sent", "failed", "unknown", "no_address", "skipped")
 REMINDED: Final[tuple[Status, ...]] = ("missing", "grace")
+WITH_DEADLINE: Final[tuple[Status, ...]] = ("grace", "exempt")
+"""Who may be told of a deadline; the end of an exemption is one."""
 ROUNDS: Final = 4
 """How often somebody is tried whose mail server says "later" (greylisting, a full mailbox)."""
 ROUND_AFTER_SECONDS: Final = (600, 3600, 4 * 3600)
@@ -93,14 +95,18 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def deadline_of(standing: Standing) -> int | None:
-    """By when two-step has to be set up, where there still is time."""
-    return standing.until if standing.status == "grace" else None
+    """By when two-step has to be set up, where there still is time. Where the policy is off, an exemption sets none."""
+    has_time = standing.status == "grace" or standing.status == standing.because == "exempt"
+    return standing.until if has_time else None
 
 
 def why_skipped(account: Account, standing: Standing, run: ReminderRun, now: int) -> Skipped | None:
     """Why somebody is not reminded now; None if they are (W20: at most one a day)."""
-    wanted = standing.status == "grace" or (standing.status == "missing" and standing.required)
-    if not wanted or (run.template == "deadline" and not is_due(account, standing, now)):
+    if run.template == "deadline":
+        wanted = is_due(account, standing, now)
+    else:
+        wanted = standing.status == "grace" or (standing.status == "missing" and standing.required)
+    if not wanted:
         return "not_needed"
     last = account.reminder
     if last is None or last.outcome == "failed" or last.run == run.id:
@@ -113,7 +119,9 @@ def is_due(account: Account, standing: Standing, now: int) -> bool:
     deadline = deadline_of(standing)
     if deadline is None:
         return False
-    marks = [deadline - before for before in BEFORE_DEADLINE_SECONDS if deadline - before <= now]
+    # Of an exemption for three days nobody has to hear a week before its end.
+    begun = account.exemption.given_at if standing.status == "exempt" and account.exemption else 0
+    marks = [deadline - before for before in BEFORE_DEADLINE_SECONDS if begun < deadline - before <= now]
     last = account.reminder
     return bool(marks) and (last is None or last.outcome == "failed" or last.at < max(marks))
 
