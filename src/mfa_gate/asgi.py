@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable
 from functools import partial
 
 from mfa_gate.core.addresses import client_address
-from mfa_gate.core.decision import AllowStranger, Visit
+from mfa_gate.core.decision import Visit
 from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse, is_navigation, printable
 from mfa_gate.core.paths import OddPath, canonical_path
@@ -223,8 +223,7 @@ class _Way:
         return door.answer(verdict, request) or self._passage(scope, request, verdict)
 
     def _passage(self, scope: Scope, request: GateRequest, verdict: Verdict) -> Passage:
-        forwarding = self.door.forwarding
-        stranger = isinstance(verdict.decision, AllowStranger)
+        forwarding, stranger = self.door.passage(verdict)
         headers = [
             (name.encode("latin-1"), value.encode("latin-1"))
             for name, value in forwarding.headers(request, verdict.visit.identity, stranger=stranger)

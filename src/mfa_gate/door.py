@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from msgspec.structs import asdict
 
 from mfa_gate.core.addresses import TrustedProxies
-from mfa_gate.core.decision import Allow, Outcome
+from mfa_gate.core.decision import Allow, AllowStranger, AllowWithout, Outcome
 from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.responses import Places, respond
@@ -86,6 +86,16 @@ class Door:
         except Exception:
             log.exception("the page that tells of a refusal failed")
             return refused
+
+    def passage(self, verdict: Verdict) -> tuple[Forwarding, bool]:
+        """What is taken out of a request that goes on, and whether it goes on as a stranger's."""
+        match verdict.decision:
+            case AllowStranger():
+                return self.forwarding, True
+            case AllowWithout():
+                return self.forwarding.only(verdict.unclaimed), True
+            case _:
+                return self.forwarding, False
 
     def told(self, verdict: Verdict) -> dict[str, object] | None:
         """What the portal is told of the visitor; None where nobody can be named."""

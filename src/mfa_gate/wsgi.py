@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mfa_gate.bridge import bridge, refusal
 from mfa_gate.core.addresses import client_address
-from mfa_gate.core.decision import AllowStranger, Visit
+from mfa_gate.core.decision import Visit
 from mfa_gate.core.forwarding import sets_cookie_of
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers
 from mfa_gate.core.paths import OddPath, canonical_wsgi_path
@@ -128,8 +128,8 @@ class _Way:
         if isinstance(answer, GateRequest):
             environ[REQUEST_KEY] = answer
             return self._bridge()(environ, start_response)
-        lasting = not isinstance(answer.decision, AllowStranger)
-        return self._pass(environ, start_response, answer.visit, answer.cached, lasting=lasting)
+        _, stranger = self.door.passage(answer)
+        return self._pass(environ, start_response, answer.visit, answer.cached, lasting=not stranger)
 
     def _judge(self, environ: "WSGIEnvironment") -> Verdict | GateResponse | GateRequest:
         """The verdict on what goes on to the portal, the gate's own answer, or the request for one of our pages."""
@@ -149,8 +149,7 @@ class _Way:
 
     def _prepare(self, environ: "WSGIEnvironment", request: GateRequest, verdict: Verdict) -> None:
         """Leave in the environment what the portal is to see."""
-        forwarding = self.door.forwarding
-        stranger = isinstance(verdict.decision, AllowStranger)
+        forwarding, stranger = self.door.passage(verdict)
         told = self.door.told(verdict)
         credentials = None if told is None else self._credentials(environ)
         changed, gone = _rewrite(

@@ -12,6 +12,7 @@ from mfa_gate.core.accounts import Account, Exemption, FactorKind, Identity, Rec
 from mfa_gate.core.decision import (
     Allow,
     AllowStranger,
+    AllowWithout,
     Enroll,
     Known,
     Outcome,
@@ -208,6 +209,11 @@ def test_strangers_pass_on_public_paths_only(visit: Visit, known: Known | None) 
     decision = decide(visit, known, NOW)
     if isinstance(decision, AllowStranger):
         assert visit.rule.kind == "public"
+    if isinstance(decision, AllowWithout):
+        assert visit.rule.kind == "sign_in"
+        assert visit.identity is None
+        assert visit.unclaimed
+        assert not visit.unclear
     if visit.rule.kind == "public":
         assert isinstance(decision, Allow | AllowStranger)
 

@@ -20,6 +20,7 @@ from mfa_gate.core.decision import (
     UNCLEAR,
     Allow,
     AllowStranger,
+    AllowWithout,
     Decision,
     Deny,
     Enroll,
@@ -146,7 +147,7 @@ TABLE: tuple[tuple[str, Callable[[Case], bool], str], ...] = (
     (
         "a foreign credential at the sign-in page",
         lambda c: c.who == "nobody" and c.rule == "sign_in",
-        "unclaimed",
+        "passes without it",
     ),
     ("nobody", lambda c: c.who == "nobody", "sign in"),
     ("a lost record is not a record", lambda c: c.account == "never recorded", "unavailable"),
@@ -253,6 +254,7 @@ def meaning(word: str, case: Case, known: Known | None) -> Decision:
             outcome=Outcome(subject="alice" if known else case.who.partition(" ")[0]), by_grant=True
         ),
         "stranger": AllowStranger(),
+        "passes without it": AllowWithout(),
         "unavailable": Unavailable(),
         "misdirected": Malformed(reason=FOREIGN_HOST, status=421),
         "unclear": Malformed(reason=UNCLEAR),
@@ -348,6 +350,7 @@ def test_the_means_of_the_paused_are_all_closed() -> None:
 
 VERDICTS: tuple[Decision, ...] = (
     AllowStranger(),
+    AllowWithout(),
     SignIn(),
     Enroll(),
     Verify(factors=("totp",), max_age=5),

@@ -66,6 +66,13 @@ def test_a_stranger_brings_no_credentials() -> None:
     assert names(WIRED.headers(request(*sent), ALICE)) == ["cookie", "authorization", "X_API_Key"]
 
 
+def test_a_stranger_may_be_kept_from_some_credentials_only() -> None:
+    some = WIRED.only(("cookie:remember", "header:X-Api-Key", "query:token", "remote_user"))
+    sent = (("cookie", "session=1; remember=2; mfa_gate=3"), ("authorization", "Basic x"), ("X_API_Key", "k"))
+    assert some.headers(request(*sent), None, stranger=True) == (("cookie", "session=1"),)
+    assert some.query("token=x&api+key=y") == "api+key=y"
+
+
 @pytest.mark.parametrize(
     ("query", "seen"),
     [

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from mfa_gate.core.decision import (
     Allow,
     AllowStranger,
+    AllowWithout,
     Decision,
     Deny,
     Enroll,
@@ -92,7 +93,8 @@ def body(response: GateResponse) -> dict[str, object]:
 
 @pytest.mark.parametrize("request_", [BROWSER, SCRIPT, SOCKET])
 @pytest.mark.parametrize(
-    "decision", [Allow(outcome=None), Allow(outcome=Outcome(subject="alice")), AllowStranger()]
+    "decision",
+    [Allow(outcome=None), Allow(outcome=Outcome(subject="alice")), AllowStranger(), AllowWithout()],
 )
 def test_what_passes_is_not_answered(decision: Decision, request_: GateRequest) -> None:
     assert respond(decision, request_, PLACES, NOW) is None

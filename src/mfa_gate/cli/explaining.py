@@ -16,6 +16,7 @@ from mfa_gate.core.assurance import acr_for, amr_for
 from mfa_gate.core.decision import (
     Allow,
     AllowStranger,
+    AllowWithout,
     Decision,
     Deny,
     Enroll,
@@ -235,6 +236,8 @@ def _why(visit: Visit, known: Known, decision: Decision) -> str:
                 "The path is public. Whoever is not verified is shown to the portal as a stranger: "
                 "cookies and Authorization that sign in to the portal are taken out."
             )
+        case AllowWithout():
+            return "The sign-in page is open to whoever is not signed in yet, without credentials that nobody claims."
         case SignIn():
             return "Nobody is signed in, and Require Two-Step Authentication is on."
         case Enroll():

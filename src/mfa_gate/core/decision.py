@@ -71,6 +71,10 @@ class AllowStranger(msgspec.Struct, frozen=True, kw_only=True):
     """Goes to the portal without the portal's credentials, so that it answers as to a stranger."""
 
 
+class AllowWithout(msgspec.Struct, frozen=True, kw_only=True):
+    """Goes to the portal without the credentials that nobody claimed; what is left names nobody."""
+
+
 class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     """Must sign in to the portal first."""
 
@@ -114,7 +118,17 @@ class Unavailable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Decision = (
-    Allow | AllowStranger | SignIn | Enroll | Verify | Paused | Deny | Malformed | Preflight | Unavailable
+    Allow
+    | AllowStranger
+    | AllowWithout
+    | SignIn
+    | Enroll
+    | Verify
+    | Paused
+    | Deny
+    | Malformed
+    | Preflight
+    | Unavailable
 )
 
 UNCLEAR = "The request names its sender twice or in two ways. Send each credential once."
@@ -174,8 +188,9 @@ def _blindly(visit: Visit) -> Decision:
 def _nobody(visit: Visit) -> Decision:
     if visit.preflight:
         return Preflight()
-    # At the sign-in page itself "sign in first" would lead round in a circle.
-    return Malformed(reason=UNCLAIMED) if visit.rule.kind == "sign_in" else SignIn()
+    # At the sign-in page itself "sign in first" would lead round in a circle. Whatever unclaimed credential led here (a
+    # cookie that the portal never deleted), without it the request is that of somebody who is not signed in.
+    return AllowWithout() if visit.rule.kind == "sign_in" else SignIn()
 
 
 def _person(visit: Visit, identity: Identity, account: Account, known: Known, now: int) -> Decision:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from urllib.parse import unquote_plus
 
 import msgspec
+from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Identity
 from mfa_gate.core.cookies import join_cookie_headers, without_cookies
@@ -55,6 +56,17 @@ class Forwarding(msgspec.Struct, frozen=True, kw_only=True):
             present = {name for name, _ in kept}
             kept += [pair for pair in told(identity) if pair[0] not in present]
         return tuple(kept)
+
+    def only(self, carriers: Collection[str]) -> "Forwarding":
+        """The same where these carriers, such as `cookie:remember_token`, are all that a stranger must not bring."""
+        named = [(kind, name) for kind, _, name in (carrier.partition(":") for carrier in carriers)]
+        return replace(
+            self,
+            stranger_cookies=tuple(name for kind, name in named if kind == "cookie"),
+            stranger_headers=frozenset(fold_header(name) for kind, name in named if kind == "header")
+            | {"authorization"},
+            stranger_fields=frozenset(name for kind, name in named if kind == "query"),
+        )
 
     def query(self, query: str) -> str:
         """The query for a stranger: without the fields that the portal takes for credentials."""

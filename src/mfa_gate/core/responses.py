@@ -12,6 +12,7 @@ import msgspec
 from mfa_gate.core.decision import (
     Allow,
     AllowStranger,
+    AllowWithout,
     Decision,
     Deny,
     Enroll,
@@ -128,7 +129,7 @@ def unavailable() -> GateResponse:
 def respond(decision: Decision, request: GateRequest, places: Places, now: int) -> GateResponse | None:
     """The answer that says `decision`; None if the request goes on to the portal."""
     match decision:
-        case Allow() | AllowStranger():
+        case Allow() | AllowStranger() | AllowWithout():
             return None
         case SignIn():
             return _sign_in(request, places)

@@ -69,6 +69,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     known: Known | None
     cached: CachedFacts | None = None
     would_have: Decision | None = None
+    unclaimed: tuple[str, ...] = ()
+    """Carriers of credentials that nobody claimed; `AllowWithout` goes on without them."""
 
 
 class WouldBlock(Exception):
@@ -125,10 +127,11 @@ class Checker:
         known: Known | None = None
         cached: CachedFacts | None = None
         bears_session = True
+        unclaimed: tuple[str, ...] = ()
         try:
             attribution = self._attribute(request, now)
             cookie, twice = self._cookie(request, now)
-            bears_session = cookie is not None
+            bears_session, unclaimed = cookie is not None, attribution.unclaimed
             visit = self._visit(request, visit, attribution, now, twice=twice)
             known, cached = self._know(request, visit, attribution, cookie, now, look=look)
             decision = self._decide(request, visit, known, now, look=look)
@@ -145,7 +148,7 @@ class Checker:
             # signing in anew.
             lost = visit.rule.kind in {"sign_in", "sign_out"} and bears_session
             decision = Unavailable() if lost else self._decide(request, visit, None, now, look=look)
-        verdict = Verdict(decision=decision, visit=visit, known=known, cached=cached)
+        verdict = Verdict(decision=decision, visit=visit, known=known, cached=cached, unclaimed=unclaimed)
         return self._observed(verdict) if self._bearings.observing else verdict
 
     def forget_policy(self) -> None:
