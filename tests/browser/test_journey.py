@@ -1,5 +1,6 @@
 """The whole story on the real demo of both example portals, a process of its own under the real clock."""
 
+import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
@@ -53,4 +54,38 @@ def test_the_help_desk_resets_and_the_shell_explains(chromium: Browser, tmp_path
         admin.opens("/mfa/admin/audit")
         expect(admin.page.get_by_role("main")).to_contain_text("lost the phone on the tram")
         for person in (admin, desk, alice):
+            person.close()
+
+
+def test_an_exception_is_made_by_hand_and_taken_back(chromium: Browser, tmp_path: Path) -> None:
+    phone = Phone()
+    with demo("flask", tmp_path / "data") as running:
+        admin, bob = (Person(chromium, running.url, name, phone) for name in ("admin", "bob"))
+        admin.signs_in()
+        admin.opens("/mfa/setup")
+        admin.sets_up()
+        switch(admin, on=True)
+        bob.signs_in()
+        bob.opens("/files")
+        bob.reads("Protect your account with a second step")
+
+        admin.opens("/mfa/admin/users")
+        admin.use(admin.page.get_by_role("table").get_by_role("link", name="bob"))
+        admin.press("Exempt until…")
+        admin.fill("Exempt until", time.strftime("%Y-%m-%d", time.gmtime(time.time() + 3 * 86_400)))
+        admin.fill("Reason", "hardware key ordered")
+        admin.fill("Code", admin.code())
+        admin.press("Exempt bob")
+        expect(admin.page.get_by_role("status")).to_contain_text("bob is exempt until")
+        bob.opens("/files")
+        bob.sees_files()
+
+        admin.press("End exemption")
+        admin.fill("Reason", "it has arrived")
+        admin.press("End exemption")
+        expect(admin.page.get_by_role("status")).to_contain_text("The exemption of bob is ended.")
+        expect(admin.page.get_by_role("list").last).to_contain_text("hardware key ordered")
+        bob.opens("/files")
+        bob.reads("Protect your account with a second step")
+        for person in (admin, bob):
             person.close()
