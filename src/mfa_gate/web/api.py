@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from mfa_gate.core.messages import GateRequest, GateResponse
 from mfa_gate.core.responses import problem, under
 from mfa_gate.web import answers
+from mfa_gate.web.api_acts import OPERATIONS as OF_ACTS
 from mfa_gate.web.api_admin import OPERATIONS as OF_ADMINISTRATION
 from mfa_gate.web.api_bodies import read_body, too_large
 from mfa_gate.web.api_calls import Operation, safely
@@ -27,7 +28,7 @@ from mfa_gate.web.threads import Threads
 
 BELOW = "/api/v1"
 THREADS = 16
-OPERATIONS: tuple[Operation[Any], ...] = (*OF_ONESELF, *OF_ADMINISTRATION, *OF_REMINDERS)
+OPERATIONS: tuple[Operation[Any], ...] = (*OF_ONESELF, *OF_ADMINISTRATION, *OF_ACTS, *OF_REMINDERS)
 
 T = TypeVar("T")
 Table = Mapping[str, Operation[Any]]

@@ -1,4 +1,4 @@
-"""What administrators ask of the API: the policy, people, resets, the audit trail.
+"""What administrators ask of the API: the policy, people, the audit trail.
 
 Who may ask is `Administration`'s to say. As on the pages, the help desk sees people, not the policy nor the trail.
 """
@@ -10,19 +10,17 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import Policy, Status, is_exempt, usable_factors
 from mfa_gate.core.sessions import Session
-from mfa_gate.flows.assistance import Act, EndExemption, Exempt, Reset, SignOut
 from mfa_gate.flows.finding import Sought
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import (
     Confirmation,
-    Done,
     NeedsVerification,
     NotAllowed,
     NotFound,
     PolicyChanged,
     Rejected,
 )
-from mfa_gate.flows.visitor import ADMIN_SECONDS, FRESH_SECONDS
+from mfa_gate.flows.visitor import ADMIN_SECONDS
 from mfa_gate.ports import Recorded
 from mfa_gate.web.api_calls import Call, Operation
 from mfa_gate.web.api_problems import not_found, refused
@@ -31,13 +29,10 @@ from mfa_gate.web.api_schema import (
     AuditPage,
     ChangePolicy,
     Doer,
-    EndSessions,
     ExemptionNow,
     FindEvents,
     FindUsers,
     GiveCode,
-    GiveExemption,
-    GiveReason,
     Nothing,
     PolicyNow,
     SessionNow,
@@ -58,15 +53,11 @@ def stranger(call: Call, max_age: int = ADMIN_SECONDS) -> GateResponse | None:
     return None
 
 
-def _no_admin(call: Call) -> GateResponse | None:
+def no_admin(call: Call) -> GateResponse | None:
     """The same for what the help desk does not see either."""
     if call.services.authority.role(call.visitor) == "help_desk":
         return refused(call, NotAllowed(reason="not_allowed"))
     return stranger(call)
-
-
-def _no_resetter(call: Call) -> GateResponse | None:
-    return stranger(call, FRESH_SECONDS)
 
 
 def _policy(call: Call, _: Nothing) -> GateResponse:
@@ -78,7 +69,7 @@ def _change_policy(call: Call, sent: ChangePolicy) -> GateResponse:
     confirmation = None
     if given is not None:
         if given.factor == "access_pass":
-            return _no_admin(call) or refused(call, Rejected())
+            return no_admin(call) or refused(call, Rejected())
         confirmation = Confirmation(factor=given.factor, code=given.code)
     result = call.services.administration.set_policy(
         call.visitor,
@@ -119,51 +110,11 @@ def _users(call: Call, sent: FindUsers) -> GateResponse:
 
 
 def _profile(call: Call, _: Nothing) -> GateResponse:
-    return _profile_of(call, call.params["id"])
+    return profile_of(call, call.params["id"])
 
 
-def _assist(call: Call, act: Act, sent: GiveReason, confirm: GiveCode | None = None) -> GateResponse:
-    named = call.params["id"]
-    confirmation = None
-    if confirm is not None:
-        if confirm.factor == "access_pass":
-            return stranger(call) or refused(call, Rejected())
-        confirmation = Confirmation(factor=confirm.factor, code=confirm.code)
-    result = call.services.assistance.assist(
-        call.visitor,
-        act,
-        named,
-        sent.reason,
-        call.now,
-        revision=sent.revision,
-        confirmation=confirmation,
-    )
-    match result:
-        case Done():
-            return _profile_of(call, named)
-        case NotAllowed(reason="no_such_factor"):
-            return refused(call, Rejected())
-        case _:
-            return refused(call, result, power="administer")
-
-
-def _reset(call: Call, sent: GiveReason) -> GateResponse:
-    return _assist(call, Reset(), sent)
-
-
-def _sign_out(call: Call, sent: EndSessions) -> GateResponse:
-    return _assist(call, SignOut(sent.session), sent)
-
-
-def _exempt(call: Call, sent: GiveExemption) -> GateResponse:
-    return _assist(call, Exempt(sent.until), sent, sent.confirm)
-
-
-def _end_exemption(call: Call, sent: GiveReason) -> GateResponse:
-    return _assist(call, EndExemption(), sent)
-
-
-def _profile_of(call: Call, named: str) -> GateResponse:
+def profile_of(call: Call, named: str) -> GateResponse:
+    """One person as they stand now."""
     found = call.services.reporting.profile(named, call.now) if _ACCOUNT_ID.fullmatch(named) else NotFound()
     if isinstance(found, NotFound):
         return not_found()
@@ -250,7 +201,7 @@ def _event(recorded: Recorded) -> AuditEvent:
     )
 
 
-_REFUSES = ((401, "two_step_setup_required"), (401, "two_step_code_required"))
+REFUSES = ((401, "two_step_setup_required"), (401, "two_step_code_required"))
 
 OPERATIONS: tuple[Operation[Any], ...] = (
     Operation(
@@ -261,8 +212,8 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=Nothing,
         answers=PolicyNow,
         run=_policy,
-        refuses=_REFUSES,
-        guard=_no_admin,
+        refuses=REFUSES,
+        guard=no_admin,
     ),
     Operation(
         method="PATCH",
@@ -272,8 +223,8 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=ChangePolicy,
         answers=PolicyNow,
         run=_change_policy,
-        refuses=(*_REFUSES, (401, "code_rejected"), (409, "conflict"), (429, "paused")),
-        guard=_no_admin,
+        refuses=(*REFUSES, (401, "code_rejected"), (409, "conflict"), (429, "paused")),
+        guard=no_admin,
         example=ChangePolicy(
             require_two_step=False, version=3, confirm=GiveCode(factor="totp", code="123456")
         ),
@@ -286,7 +237,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=FindUsers,
         answers=Users,
         run=_users,
-        refuses=_REFUSES,
+        refuses=REFUSES,
         guard=stranger,
     ),
     Operation(
@@ -297,66 +248,8 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=Nothing,
         answers=UserProfile,
         run=_profile,
-        refuses=(*_REFUSES, (404, "not_found")),
+        refuses=(*REFUSES, (404, "not_found")),
         guard=stranger,
-    ),
-    Operation(
-        method="POST",
-        path="/admin/users/{id}/reset",
-        name="reset_user",
-        summary="Reset somebody's two-step: factors, codes and sessions go, the setup wizard comes next",
-        takes=GiveReason,
-        answers=UserProfile,
-        run=_reset,
-        refuses=(*_REFUSES, (404, "not_found"), (409, "conflict")),
-        guard=_no_resetter,
-        example=GiveReason(reason="lost the phone"),
-    ),
-    Operation(
-        method="POST",
-        path="/admin/users/{id}/sign-out",
-        name="sign_out_user",
-        summary="End somebody's sessions, all or one; their two-step stays as it is",
-        takes=EndSessions,
-        answers=UserProfile,
-        run=_sign_out,
-        refuses=(*_REFUSES, (404, "not_found"), (409, "conflict")),
-        guard=stranger,
-        example=EndSessions(reason="left the laptop on a train"),
-    ),
-    Operation(
-        method="POST",
-        path="/admin/users/{id}/exemption",
-        name="exempt_user",
-        summary="Ask somebody for no two-step for a while, or change how long; carries a fresh code",
-        takes=GiveExemption,
-        answers=UserProfile,
-        run=_exempt,
-        refuses=(
-            *_REFUSES,
-            (401, "code_rejected"),
-            (404, "not_found"),
-            (409, "conflict"),
-            (429, "paused"),
-        ),
-        guard=_no_admin,
-        example=GiveExemption(
-            reason="hardware key ordered",
-            until=1_800_604_799,
-            confirm=GiveCode(factor="totp", code="123456"),
-        ),
-    ),
-    Operation(
-        method="POST",
-        path="/admin/users/{id}/exemption/end",
-        name="end_exemption",
-        summary="End somebody's exemption before its time",
-        takes=GiveReason,
-        answers=UserProfile,
-        run=_end_exemption,
-        refuses=(*_REFUSES, (404, "not_found"), (409, "conflict")),
-        guard=_no_admin,
-        example=GiveReason(reason="the key has arrived"),
     ),
     Operation(
         method="GET",
@@ -366,7 +259,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=FindEvents,
         answers=AuditPage,
         run=_audit,
-        refuses=_REFUSES,
-        guard=_no_admin,
+        refuses=REFUSES,
+        guard=no_admin,
     ),
 )
