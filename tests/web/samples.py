@@ -9,12 +9,18 @@ from mfa_gate.web.admin_views import (
     AdminAudit,
     AdminOverview,
     AdminPolicies,
+    AdminReminderRun,
+    AdminReminders,
     AdminUser,
     AdminUsers,
     Attention,
     AuditKind,
     ExemptionShown,
+    OutcomeChip,
     PolicyEffect,
+    ReachedLine,
+    RemindBar,
+    RemindersLine,
     StatusChip,
     TrafficLine,
     UserLine,
@@ -218,6 +224,41 @@ EXEMPTING = AdminAct(
 )
 SCAN = SetupScan(qr_svg=QR, key_groups=("JBSW", "Y3DP", "EHPK", "3PXP") * 2, otpauth_uri=_URI)
 
+RUNNING = RemindersLine(
+    href="/mfa/admin/reminders/1",
+    made_at=NOW - 600,
+    by="Robin Admin",
+    dry=False,
+    state="running",
+    done=1_204,
+    total=2_411,
+    troubled=2,
+)
+TROUBLED = RemindersLine(
+    href="/mfa/admin/reminders/2",
+    made_at=NOW - 3 * DAY,
+    by=None,
+    dry=True,
+    state="finished",
+    done=41,
+    total=41,
+    troubled=3,
+)
+OUTCOMES = (
+    OutcomeChip(outcome="sent", count=1_190, href="?outcome=sent"),
+    OutcomeChip(outcome="failed", count=2, href="?outcome=failed"),
+    OutcomeChip(outcome="unknown", count=1, href="?outcome=unknown", current=True),
+    OutcomeChip(outcome="no_address", count=4, href="?outcome=no_address"),
+    OutcomeChip(outcome="skipped", count=12, href="?outcome=skipped"),
+)
+REACHED = (
+    ReachedLine(name="Alice Moreau", href="/mfa/admin/users/a1", email="alice@example.test", why="550"),
+    ReachedLine(name="0123456789abcdef0123456789abcdef", href=None, why="nobody"),
+    ReachedLine(name="Bob", href="/mfa/admin/users/b2", why="recent"),
+    ReachedLine(name="Carol", href="/mfa/admin/users/c3", why="not_needed"),
+    ReachedLine(name="Dmitri", href="/mfa/admin/users/d4", why="administrator"),
+    ReachedLine(name="Esther", href="/mfa/admin/users/e5"),
+)
 PERSON_VIEWS: dict[str, View] = {
     "setup-choose": SetupChoose(ways=(SetupWay(kind="totp"),)),
     "setup-choose-both": SetupChoose(
@@ -356,12 +397,52 @@ ADMIN_VIEWS: dict[str, View] = {
         enrolled=0, people=0, enrolled_href="/mfa/admin/users", people_href="/mfa/admin/users", require=False
     ),
     "admin-users": AdminUsers(chips=CHIPS, lines=USERS, next_href="/mfa/admin/users?after=f6"),
+    "admin-users-remind": AdminUsers(
+        chips=CHIPS,
+        lines=tuple(
+            msgspec.structs.replace(line, may_remind=line.status in ("missing", "grace")) for line in USERS
+        ),
+        remind=RemindBar(everybody=41),
+        nobody_chosen=True,
+    ),
+    "admin-users-remind-one": AdminUsers(
+        chips=CHIPS, lines=USERS, status="missing", remind=RemindBar(everybody=1)
+    ),
+    "admin-users-remind-some": AdminUsers(
+        chips=CHIPS, lines=USERS, query="an", remind=RemindBar(everybody=None)
+    ),
+    "admin-users-no-mail": AdminUsers(chips=CHIPS, lines=USERS, remind=RemindBar(everybody=41, no_mail=True)),
+    "admin-reminders": AdminReminders(lines=(RUNNING, TROUBLED)),
+    "admin-reminders-empty": AdminReminders(lines=()),
+    "admin-reminder-run": AdminReminderRun(on=True, line=RUNNING, chips=OUTCOMES[:2], seconds_left=150),
+    "admin-reminder-run-waiting": AdminReminderRun(
+        on=True,
+        line=msgspec.structs.replace(RUNNING, state="waiting", total=None, done=0),
+        next_try_at=NOW + 300,
+        trouble="Connection refused.",
+    ),
+    "admin-reminder-run-done": AdminReminderRun(
+        on=False,
+        line=TROUBLED,
+        chips=OUTCOMES,
+        outcome="unknown",
+        lines=REACHED,
+        finished_at=NOW,
+        next_href="/mfa/x",
+    ),
+    "admin-reminder-run-given-up": AdminReminderRun(
+        on=False,
+        line=msgspec.structs.replace(TROUBLED, state="given_up", dry=True),
+        trouble="Timed out.",
+        finished_at=NOW,
+    ),
     "admin-users-nobody-found": AdminUsers(
         chips=CHIPS, lines=(), query="zz", first_href="/mfa/admin/users?q=zz"
     ),
     "admin-users-nobody-there": AdminUsers(chips=CHIPS, lines=(), status="inactive"),
     "admin-users-empty": AdminUsers(chips=(), lines=()),
     "admin-user": PROFILE,
+    "admin-user-remind": msgspec.structs.replace(PROFILE, status="missing", may_remind=True),
     "admin-user-paused": AdminUser(
         id="b2",
         name="Bob Tanaka",

@@ -3,6 +3,7 @@
 Every request that is refused for who asks is recorded. Every method may raise `StoreUnavailable`.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -24,6 +25,7 @@ MOST_OPEN: Final = 20
 KEPT: Final = 100
 KEPT_SECONDS: Final = 30 * DAY
 PAGE: Final = 500
+_RUN_ID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +84,9 @@ class Reminders:
         return self._begin(shell(os_user), wanted, now, ordinary_only=False)
 
     def run(self, run_id: str) -> ReminderRun | NotFound:
-        """How far a run has come."""
-        return self._outbox.run(run_id) or NotFound()
+        """How far a run has come; the id comes from an address, and may be anything."""
+        found = self._outbox.run(run_id) if _RUN_ID.fullmatch(run_id) else None
+        return found or NotFound()
 
     def recent(self) -> tuple[ReminderRun, ...]:
         """All runs that are kept, newest first."""

@@ -7,6 +7,12 @@ from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import Status
 from mfa_gate.flows.reporting import Overview
 from mfa_gate.ports import Row
+from mfa_gate.web.admin_reminder_pages import (
+    NOBODY_CHOSEN,
+    may_remind,
+    not_reached,
+    remind_bar,
+)
 from mfa_gate.web.admin_views import (
     AdminOverview,
     AdminUsers,
@@ -17,6 +23,7 @@ from mfa_gate.web.admin_views import (
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.lines import history_lines
+from mfa_gate.web.notices import told
 
 PEOPLE, RECENT = 50, 6
 LOOKED_THROUGH = 200
@@ -68,6 +75,8 @@ def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[A
         for kind in _WANT_A_LOOK
         if (count := overview.counts.get(kind, 0))
     ]
+    if (reminders := not_reached(caller)) is not None:
+        found.append(reminders)
     if unattributed and not overview.policy.require_two_step:
         href = url("admin/settings/policies")
         found.append(Attention(kind="unattributed", count=unattributed, href=href))
@@ -82,21 +91,25 @@ def _users(caller: Caller) -> GateResponse:
         status=status, prefix=query, after=after, limit=PEOPLE, now=call.now
     )
     kept = ({"q": query} if query else {}) | ({"status": status} if status else {})
+    counts = call.services.reporting.overview(call.now).counts
     return caller.show(
         AdminUsers(
-            chips=_chips(caller, status, query),
+            chips=_chips(caller, status, query, counts),
             lines=tuple(_user_line(caller, row) for row in page.rows),
             query=query,
             status=status,
+            remind=remind_bar(caller, status, query, counts),
+            nobody_chosen=told(caller, (NOBODY_CHOSEN,)) is not None,
             first_href=url("admin/users", **kept) if after else None,
             next_href=url("admin/users", **kept, after=page.next) if page.next else None,
         )
     )
 
 
-def _chips(caller: Caller, chosen: Status | None, query: str) -> tuple[StatusChip, ...]:
-    call, url = caller.call, caller.call.url
-    counts = call.services.reporting.overview(call.now).counts
+def _chips(
+    caller: Caller, chosen: Status | None, query: str, counts: dict[Status, int]
+) -> tuple[StatusChip, ...]:
+    url = caller.call.url
     kept = {"q": query} if query else {}
     everybody = StatusChip(
         status=None, count=sum(counts.values()), href=url("admin/users", **kept), current=chosen is None
@@ -128,6 +141,7 @@ def _user_line(caller: Caller, row: Row) -> UserLine:
         last_confirmed_at=account.last_verified_at or None,
         deadline=account.exempt_until if row.status == "exempt" else None,
         groups=account.groups,
+        may_remind=may_remind(caller, account, row.status),
     )
 
 

@@ -8,6 +8,7 @@ from mfa_gate.core.throttle import FOREVER
 from mfa_gate.flows.assistance import EndExemption, Exempt, Reset, SignOut
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import NotFound, Why
+from mfa_gate.web.admin_reminder_pages import may_remind
 from mfa_gate.web.admin_views import AdminNotice, AdminUser, ExemptionShown, NoResetReason
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
@@ -54,6 +55,7 @@ def profile_view(caller: Caller, profile: Profile, *, overtaken: bool = False) -
         may_sign_out=why_not(visitor, SignOut, account, now) is None,
         may_exempt=why_not(visitor, Exempt, account, now) is None,
         may_end_exemption=why_not(visitor, EndExemption, account, now) is None,
+        may_remind=may_remind(caller, account, profile.standing.status),
         notice="overtaken" if overtaken else told(caller, get_args(AdminNotice)),
     )
 

@@ -4,8 +4,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from mfa_gate.core.reminders import Outcome
 from mfa_gate.web.views import (
     CodeProblem,
+    Followed,
     HistoryLine,
     Pause,
     SessionLine,
@@ -76,6 +78,19 @@ class UserLine(Struct, frozen=True, kw_only=True):
     last_confirmed_at: int | None = None
     deadline: int | None = None
     groups: tuple[str, ...] = ()
+    may_remind: bool = False
+
+
+class RemindBar(Struct, frozen=True, kw_only=True):
+    """What can be sent from the list.
+
+    * `POST admin/reminders`: `user-<id>` = `1` of everybody who is ticked; or `all` = `1`, `status` and `q`
+    """
+
+    everybody: int | None
+    """How many people the filter fits who have not set up two-step; `None`: not known before they are looked for."""
+    no_mail: bool = False
+    """The settings name no way for mail, so that nothing can be sent."""
 
 
 class AdminUsers(Struct, frozen=True, kw_only=True):
@@ -88,6 +103,9 @@ class AdminUsers(Struct, frozen=True, kw_only=True):
     lines: tuple[UserLine, ...]
     query: str = ""
     status: UserStatus | None = None
+    remind: RemindBar | None = None
+    nobody_chosen: bool = False
+    """Whether reminders were asked for, and for nobody."""
     first_href: str | None = None
     """The first page, when this is not the first."""
     next_href: str | None = None
@@ -141,6 +159,8 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     may_sign_out: bool = False
     may_exempt: bool = False
     may_end_exemption: bool = False
+    may_remind: bool = False
+    """* `POST admin/reminders`: `user-<id>` = `1`"""
     notice: AdminNotice | None = None
 
 
@@ -248,3 +268,61 @@ class AdminAudit(Struct, frozen=True, kw_only=True):
     next_href: str | None = None
     verified_at: int | None = None
     """Up to when the chain was last found unbroken."""
+
+
+RemindersState = Literal["running", "waiting", "finished", "given_up"]
+
+
+class RemindersLine(Struct, frozen=True, kw_only=True):
+    """One run of reminders in the list."""
+
+    href: str
+    made_at: int
+    by: str | None
+    """`None`: the gate itself."""
+    dry: bool
+    state: RemindersState
+    done: int
+    total: int | None
+    troubled: int
+    """How many could not be reached, or may not have been."""
+
+
+class AdminReminders(Struct, frozen=True, kw_only=True):
+    """Admin, Users, Reminders: what was sent in the last month. Sends no form."""
+
+    lines: tuple[RemindersLine, ...]
+
+
+class OutcomeChip(Struct, frozen=True, kw_only=True):
+    """What came of how many; leads to exactly those."""
+
+    outcome: Outcome
+    count: int
+    href: str
+    current: bool = False
+
+
+class ReachedLine(Struct, frozen=True, kw_only=True):
+    """What came of one person."""
+
+    name: str
+    href: str | None
+    email: str | None = None
+    why: str = ""
+
+
+class AdminReminderRun(Followed, frozen=True, kw_only=True):
+    """One run of reminders, while it goes on and afterwards. Sends no form."""
+
+    line: RemindersLine
+    chips: tuple[OutcomeChip, ...] = ()
+    outcome: Outcome | None = None
+    lines: tuple[ReachedLine, ...] = ()
+    first_href: str | None = None
+    next_href: str | None = None
+    seconds_left: int | None = None
+    next_try_at: int | None = None
+    trouble: str = ""
+    """In English: for whoever is asked for help."""
+    finished_at: int | None = None

@@ -13,9 +13,10 @@ FOR_GOOD = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
 
-def page(html: str, *, status: int = 200, headers: Headers = ()) -> GateResponse:
-    """An HTML page."""
-    return _answer(html.encode(), "text/html; charset=utf-8", status, PAGE_POLICY, headers)
+def page(html: str, *, status: int = 200, headers: Headers = (), asks_again: bool = False) -> GateResponse:
+    """An HTML page. `asks_again`: its script may fetch the page anew."""
+    policy = f"{PAGE_POLICY}; connect-src 'self'" if asks_again else PAGE_POLICY
+    return _answer(html.encode(), "text/html; charset=utf-8", status, policy, headers)
 
 
 def text(words: str, *, status: int = 200, headers: Headers = ()) -> GateResponse:

@@ -24,7 +24,7 @@ from mfa_gate.web.cookies import clear_cookie, pending_name, set_cookie, the_coo
 from mfa_gate.web.forms import NOTHING, Sent, parse_query
 from mfa_gate.web.services import Services
 from mfa_gate.web.translations import choose_language
-from mfa_gate.web.views import Message, MessageKind, PageContext
+from mfa_gate.web.views import Followed, Message, MessageKind, PageContext
 
 if TYPE_CHECKING:
     from mfa_gate.flows.authority import Role
@@ -108,7 +108,8 @@ class Call:
     ) -> GateResponse:
         """`view` as a page."""
         html = self.services.renderer().render(view, page=context)
-        return answers.page(html, status=status, headers=headers)
+        asks_again = isinstance(view, Followed) and view.on
+        return answers.page(html, status=status, headers=headers, asks_again=asks_again)
 
     def say(
         self, kind: MessageKind, *, status: int | None = None, retry: str | None = None, reference: str = ""

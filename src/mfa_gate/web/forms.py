@@ -10,7 +10,8 @@ from msgspec import Struct
 from mfa_gate.core.messages import GateRequest
 
 MAX_BYTES = 64 * 1024
-MAX_FIELDS = 32
+MAX_FIELDS = 64
+"""A tick for everybody on a page of the list, and what else stands there."""
 
 
 class Form(Struct, frozen=True):

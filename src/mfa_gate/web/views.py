@@ -67,6 +67,12 @@ class PageContext(Struct, frozen=True, kw_only=True):
         return f"{base}?{urlencode(query)}" if query else base
 
 
+class Followed(Struct, frozen=True, kw_only=True):
+    """What a page shows of long work. While that goes `on`, the page shows itself anew from time to time."""
+
+    on: bool
+
+
 class Pause(Struct, frozen=True, kw_only=True):
     """Too many wrong codes: until when this way is closed."""
 
