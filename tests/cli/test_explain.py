@@ -44,6 +44,17 @@ def test_who_has_no_two_step_is_led_to_the_wizard(strict: Shell) -> None:
     }
 
 
+def test_who_is_exempt_passes_and_it_says_until_when(strict: Shell) -> None:
+    strict("users", "exempt", "carol", "--until", "2027-01-20", "--reason", "no phone")
+    answer = strict.json("explain", "GET", "/files", "--user", "carol")
+    assert (answer["user"]["status"], answer["user"]["required"]) == ("exempt", False)
+    assert answer["cases"][0]["decision"] == "Allow"
+    assert (
+        "carol has not set up two-step, and is exempt until 2027-01-20 23:59:59 UTC."
+        in answer["cases"][0]["why"]
+    )
+
+
 def test_it_speaks_in_sentences(strict: Shell) -> None:
     said = strict("explain", "GET", "/files", "--user", "carol").output
     assert "none of [portal] rules fits" in said

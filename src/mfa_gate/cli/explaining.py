@@ -230,7 +230,7 @@ def _why(visit: Visit, known: Known, decision: Decision) -> str:
     who = visit.identity.subject if visit.identity else "nobody"
     match decision:
         case Allow():
-            return _why_allowed(visit, decision, who)
+            return _why_allowed(visit, known, decision, who)
         case AllowStranger():
             return (
                 "The path is public. Whoever is not verified is shown to the portal as a stranger: "
@@ -257,11 +257,13 @@ def _why(visit: Visit, known: Known, decision: Decision) -> str:
             return "The gate cannot know, and then nobody passes."
 
 
-def _why_allowed(visit: Visit, decision: Allow, who: str) -> str:
+def _why_allowed(visit: Visit, known: Known, decision: Allow, who: str) -> str:
     if visit.rule.kind == "sign_out":
         return "Signing out is open to everybody, and ends the gate's session."
     if decision.outcome is not None and decision.outcome.verified_at:
         return f"{who} has been verified, and the session counts here."
+    if decision.outcome is not None and known.policy.require_two_step and known.account is not None:
+        return f"{who} has not set up two-step, and is exempt until {moment(known.account.exempt_until)} UTC."
     if decision.outcome is not None:
         return f"Require Two-Step Authentication is off, and {who} has not set up two-step."
     if visit.rule.kind == "sign_in" and visit.identity is None:
