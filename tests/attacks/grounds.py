@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from urllib.parse import urlencode
 
 import msgspec
@@ -13,6 +14,7 @@ from mfa_gate.core.accounts import Totp, account_id
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.throttle import Strikes
 from mfa_gate.ports import Change
+from mfa_gate.web.dates import day_of
 from tests.edges.asking import NAVIGATION, Ask, Got, Headers
 from tests.edges.rig import HOME, Client, Rig
 from tests.edges.town import NOW, REALM, Person
@@ -96,7 +98,14 @@ def _reset_page(client: Client, code: str) -> Ask:
 
 
 def _sign_out_page(client: Client, code: str) -> Ask:
-    return form_ask(client, f"admin/users/{client.rig.person('bob').id}/sign-out", code=code)
+    bob = client.rig.person("bob").id
+    return form_ask(client, f"admin/users/{bob}/sign-out", reason="left a laptop", code=code)
+
+
+def _exempt_page(client: Client, code: str) -> Ask:
+    carol = client.rig.town.account("carol").id
+    until = day_of(int(client.rig.clock()) + 86_400, UTC)
+    return form_ask(client, f"admin/users/{carol}/exempt", reason="no phone", until=until, code=code)
 
 
 def _turn_off(client: Client, code: str) -> Ask:
@@ -113,6 +122,7 @@ EVERYWHERE = (
     Surface("admin-page", lambda client, code: form_ask(client, "confirm", page="admin/users", code=code)),
     Surface("admin-reset", _reset_page),
     Surface("admin-sign-out", _sign_out_page),
+    Surface("admin-exempt", _exempt_page),
 )
 """Every surface that takes a code whatever the policy is."""
 WEAKENING = Surface("page-policy", _policy_page)

@@ -439,7 +439,9 @@ def _ended_from_another_browser(rig: Rig, client: Client) -> None:
     other = rig.client("alice", verified=True)
     other.page("/mfa/account")
     key = hashlib.sha256(cookie_of(rig, client.session).id.encode()).hexdigest()
-    assert other.post("/mfa/account/sessions/end", {"csrf": csrf(other), "session": key}).status == 303
+    mine = rig.town.store.sessions(rig.person("alice").id, int(rig.clock()))
+    (handle,) = (session.handle for session in mine if session.key == key)
+    assert other.post("/mfa/account/sessions/end", {"csrf": csrf(other), "session": handle}).status == 303
 
 
 def _all_others_ended(rig: Rig, client: Client) -> None:
@@ -452,7 +454,8 @@ def _all_others_ended(rig: Rig, client: Client) -> None:
 def _ended_by_an_administrator(rig: Rig, client: Client) -> None:
     root = rig.client("root", verified=True)
     root.page("/mfa/account")
-    assert rig.ask(form_ask(root, f"admin/users/{rig.person('alice').id}/sign-out")).status == 303
+    fields = {"reason": "left a laptop", "revision": rig.town.account("alice").revision}
+    assert rig.ask(form_ask(root, f"admin/users/{rig.person('alice').id}/sign-out", **fields)).status == 303
     del client
 
 
