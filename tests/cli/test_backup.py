@@ -140,6 +140,7 @@ class TestRestore:
         ((severity, where, text),) = [
             (each["severity"], each["setting"], each["text"])
             for each in shell.json("check", code=1)["problems"]
+            if each["severity"] == "error"
         ]
         assert (severity, where) == ("error", "store")
         assert "Rollback detected" in text
