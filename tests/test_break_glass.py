@@ -4,8 +4,7 @@ import json
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from mfa_gate.wiring import Sources
 from tests.cli.conftest import bare
 from tests.cli.shell import NOW, REALM, Shell
 from tests.keys.worker import Visitors
+from tests.waiting import until
 
 __all__ = ["bare"]
 
@@ -45,13 +45,6 @@ GRANT = Grant(
     reason="phone lost",
     by="root",
 )
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class Ward:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,17 +18,9 @@ from mfa_gate.keys import KeyRing
 from mfa_gate.opening import checkpointer
 from tests.cli.conftest import bare, shell
 from tests.cli.shell import Shell
+from tests.waiting import until
 
 __all__ = ["bare", "shell"]
-
-PATIENCE = 15.0
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def watches() -> int:

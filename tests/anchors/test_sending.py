@@ -8,22 +8,17 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from msgspec.structs import replace
 
 from mfa_gate.anchors import AnchorFile
 from mfa_gate.anchors.sending import WAITING, Sender, syslog_message, to_syslog, to_webhook
 from mfa_gate.core.checkpoints import Anchor
+from tests import certificates
 
 ANCHOR = Anchor(
     store="s1", number=7, hash=b"\x01" * 32, positions={"0": 42}, policy_version=3, at=1_800_000_000
@@ -89,30 +84,7 @@ def test_tcp_is_framed_by_length(listening: socket.socket) -> None:
 @pytest.fixture
 def certified(tmp_path: Path) -> ssl.SSLContext:
     """A server of 127.0.0.1; whoever trusts `ca.pem` trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "log.example.org")])
-    today = datetime(2026, 1, 1, tzinfo=UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(today)
-        .not_valid_after(today + timedelta(days=36_500))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (tmp_path / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (tmp_path / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
-    return context
+    return certificates.certified(tmp_path)
 
 
 def test_tls(

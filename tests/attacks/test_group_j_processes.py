@@ -27,6 +27,7 @@ from mfa_gate.core.accounts import account_id
 from tests.edges.rig import found
 from tests.edges.servers import PATIENCE_SECONDS, Served, ServerName, read_until, request, serving, status_of
 from tests.edges.town import REALM, Town
+from tests.waiting import until
 
 pytestmark = pytest.mark.xdist_group("servers")
 
@@ -200,10 +201,8 @@ def all_or_nothing(town: Town, story: Story) -> None:
 
 def wait_for(what: Sized, many: int) -> None:
     """Until there are so many more."""
-    deadline, before = time.monotonic() + PATIENCE_SECONDS, len(what)
-    while len(what) < before + many:
-        assert time.monotonic() < deadline, "nobody gets on"
-        time.sleep(0.01)
+    before = len(what)
+    until(lambda: len(what) >= before + many, PATIENCE_SECONDS)
 
 
 def test_J04_J10_a_server_that_is_killed_loses_nothing_that_it_told(town: Town, scale: str) -> None:

@@ -2,12 +2,10 @@
 
 import signal
 import subprocess
-import time
 
 from tests.cli.demos import PROGRAM
 from tests.cli.shell import Shell
-
-PATIENCE = 20.0
+from tests.waiting import until
 
 
 def signed(shell: Shell) -> bool:
@@ -25,10 +23,7 @@ def test_the_trail_is_signed_and_a_signal_ends_it(shell: Shell) -> None:
         try:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("Working")
-            deadline = time.monotonic() + PATIENCE
-            while not signed(shell):
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            until(lambda: signed(shell))
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=10) == 0
         finally:

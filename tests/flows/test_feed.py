@@ -1,8 +1,7 @@
 """Following the change feed: what others change is forgotten at once, and without a sign of life nothing is trusted."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,8 +10,7 @@ from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.policy import Policy
 from mfa_gate.flows.facts import CachedFacts, FactsCache
 from mfa_gate.flows.feed import ALIVE_SECONDS, Follower
-
-PATIENCE = 5.0
+from tests.waiting import until
 
 
 class Clock:
@@ -37,13 +35,6 @@ class Wire:
         if self.lost:
             raise StoreUnavailable("cut")
         return self.news.pop(0) if self.news else ()
-
-
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline
-        threading.Event().wait(0.005)
 
 
 def keep(cache: FactsCache, name: str) -> CachedFacts:

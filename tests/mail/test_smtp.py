@@ -14,7 +14,8 @@ from mfa_gate.flows.posting import Letter, Refused
 from mfa_gate.mail.smtp import PATIENCE, Patience, SmtpPost
 from mfa_gate.settings import Mail, Secret
 from mfa_gate.settings import MailServer as Address
-from tests.mail.servers import PASSWORD, USER, MailServer, certified, signs_in
+from tests.certificates import certified
+from tests.mail.servers import PASSWORD, USER, MailServer, signs_in
 
 LETTER = Letter(id="l1", to="alice@example.org", content=b"Subject: Hello\n\nDear Alice,\n.dot\nbye\n")
 SENDER = "two-step@example.org"

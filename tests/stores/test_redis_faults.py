@@ -20,6 +20,7 @@ from mfa_gate.stores.sealing import Sealer
 from tests.stores.contract import NOW, challenge, event, kinds, person, put, session, totp
 from tests.stores.files import sealer
 from tests.stores.redis_servers import KINDS, RedisServer, make, reopen
+from tests.waiting import until
 
 ALICE = person("alice").id
 Act = Callable[[], object]
@@ -97,7 +98,7 @@ def test_j01_a_killed_server_is_unavailable_at_once_and_heals(
     store: RedisStore, server: RedisServer, shell: Shell
 ) -> None:
     shell.config_set("appendonly", "yes")
-    wait_for(lambda: shell.info("persistence")["aof_rewrite_in_progress"] == 0)
+    until(lambda: shell.info("persistence")["aof_rewrite_in_progress"] == 0)
     server.options = ("--appendonly", "yes")
     alice = put(store, replace(person("alice", totps=(totp(),)), version=1))
     server.kill()
@@ -196,7 +197,7 @@ def test_writers_on_a_server_that_is_killed_lose_nothing_that_was_acknowledged(
     server.options = ("--appendonly", "yes", "--appendfsync", "always")
     shell.config_set("appendfsync", "always")
     shell.config_set("appendonly", "yes")
-    wait_for(lambda: shell.info("persistence")["aof_rewrite_in_progress"] == 0)
+    until(lambda: shell.info("persistence")["aof_rewrite_in_progress"] == 0)
     acknowledged = dict.fromkeys(range(4), 0)
     for _ in range(3 if scale == "small" else 30):
         stop = threading.Event()
@@ -207,7 +208,7 @@ def test_writers_on_a_server_that_is_killed_lose_nothing_that_was_acknowledged(
         for writer in writers:
             writer.start()
         begun = acknowledged[0]
-        wait_for(lambda begun=begun: acknowledged[0] >= begun + 20)  # type: ignore[misc]
+        until(lambda begun=begun: acknowledged[0] >= begun + 20)  # type: ignore[misc]
         server.kill()
         stop.set()
         for writer in writers:
@@ -288,7 +289,7 @@ def test_j03_j08_a_server_that_cannot_save_refuses_commits_whole(
     (tmp_path / "dump.rdb").mkdir()  # where the server wants to write a file
     shell.config_set("save", "3600 1")
     shell.bgsave()
-    wait_for(lambda: shell.info("persistence")["rdb_last_bgsave_status"] == "err")
+    until(lambda: shell.info("persistence")["rdb_last_bgsave_status"] == "err")
     before = snapshot(shell)
     for act in everything(store)[6:]:
         with pytest.raises(StoreUnavailable, match="disk"):
@@ -487,10 +488,3 @@ def snapshot(shell: Shell) -> dict[bytes, object]:
         b"stream": shell.xrange,
     }
     return {name: readers[shell.type(name)](name) for name in shell.keys("*")}
-
-
-def wait_for(done: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -97,7 +97,7 @@ def _say(site: "Site", data: Path) -> None:
     users = ", ".join(f"{name}{roles.get(name, '')}" for name in PEOPLE)
     click.echo(f"The example portal is behind the gate at {site.settings.public_url}")
     click.echo(f"  users   {users}; everybody's password is {PASSWORD}")
-    click.echo(f"  mail    once there is any, goes to {site.settings.mail.dir}/")
+    click.echo(f"  mail    goes to {site.settings.mail.dir}/")
     click.echo(f"  data    {data}/: settings, keys and anchor, kept for the next start")
     click.echo(f"  store   {site.settings.store}")
     click.echo(f"  shell   {sys.argv[0]} --settings {site.settings_path} users list")

@@ -124,6 +124,7 @@ def _through(invocation: Invocation, gate: Opened, run: ReminderRun) -> Reminder
         try:
             while run.is_open and run.not_before <= invocation.now:
                 if not jobs.turn(invocation.now):
+                    # Another process sends: where it is stands in the store, and nothing tells us when that changes.
                     time.sleep(LOOK_SECONDS)
                 run = _found(gate, run.id)
                 show(run.done, run.total)

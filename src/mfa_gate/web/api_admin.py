@@ -189,14 +189,13 @@ def _audit(call: Call, sent: FindEvents) -> GateResponse:
 
 def _event(recorded: Recorded) -> AuditEvent:
     event = recorded.event
-    actor = event.actor
     return AuditEvent(
         position=recorded.position,
         kind=event.kind,
         at=event.at,
         account=event.account_id,
         subject=event.subject,
-        actor=Doer(subject=actor.subject, realm=actor.realm, surface=actor.surface, address=actor.address),
+        actor=Doer.of(event.actor),
         details=event.details,
     )
 

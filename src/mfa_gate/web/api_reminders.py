@@ -6,21 +6,19 @@ from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.reminders import ReminderRun
 from mfa_gate.flows.reminders import Reached, Wanted
 from mfa_gate.flows.results import NotFound
-from mfa_gate.web.api_admin import stranger
+from mfa_gate.web.api_admin import REFUSES, stranger
 from mfa_gate.web.api_calls import Call, Operation
 from mfa_gate.web.api_problems import not_found, refused
-from mfa_gate.web.api_schema import (
-    Doer,
+from mfa_gate.web.api_reminder_schema import (
     FindResults,
-    Nothing,
     ReminderFilter,
     ReminderJob,
     ReminderJobs,
     ReminderResult,
     ReminderResults,
     SendReminders,
-    given,
 )
+from mfa_gate.web.api_schema import Doer, Nothing, given
 
 
 def _send(call: Call, sent: SendReminders) -> GateResponse:
@@ -62,13 +60,12 @@ def _found(call: Call) -> ReminderRun | NotFound:
 
 def _told(run: ReminderRun, now: int) -> ReminderJob:
     waits = run.is_open and run.not_before > now
-    by = run.by
     return ReminderJob(
         job=run.id,
         state="waiting" if waits else "running" if run.is_open else "finished",
         dry_run=run.dry,
         made_at=run.made_at,
-        made_by=Doer(subject=by.subject, realm=by.realm, surface=by.surface, address=by.address),
+        made_by=Doer.of(run.by),
         total=run.total,
         done=run.done,
         counts=run.counts,
@@ -90,8 +87,6 @@ def _reached(reached: Reached) -> ReminderResult:
     )
 
 
-_REFUSES = ((401, "two_step_setup_required"), (401, "two_step_code_required"))
-
 OPERATIONS: tuple[Operation[Any], ...] = (
     Operation(
         method="POST",
@@ -101,7 +96,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=SendReminders,
         answers=ReminderJob,
         run=_send,
-        refuses=(*_REFUSES, (409, "conflict")),
+        refuses=(*REFUSES, (409, "conflict")),
         guard=stranger,
         example=SendReminders(filter=ReminderFilter(status="missing")),
     ),
@@ -113,7 +108,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=Nothing,
         answers=ReminderJobs,
         run=_jobs,
-        refuses=_REFUSES,
+        refuses=REFUSES,
         guard=stranger,
     ),
     Operation(
@@ -124,7 +119,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=Nothing,
         answers=ReminderJob,
         run=_job,
-        refuses=(*_REFUSES, (404, "not_found")),
+        refuses=(*REFUSES, (404, "not_found")),
         guard=stranger,
     ),
     Operation(
@@ -135,7 +130,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         takes=FindResults,
         answers=ReminderResults,
         run=_results,
-        refuses=(*_REFUSES, (404, "not_found")),
+        refuses=(*REFUSES, (404, "not_found")),
         guard=stranger,
     ),
 )
