@@ -1,1 +1,1 @@
-"""What the gate costs, as ratios beside a baseline measured in the same run."""
+"""What the gate costs and what it bears, as ratios beside a baseline measured in the same run."""

@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from benchmarks import page as benchmarks_page
 from docs import command_line, settings_page
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
-GENERATED: Final[Mapping[str, Callable[[], str]]] = {
-    "reference/command-line.md": command_line.page,
-    "reference/settings.md": settings_page.page,
-}
-"""Page below `docs/` to the function that writes it out of the code."""
+GENERATED: Final[tuple[Callable[[], Mapping[str, str]], ...]] = (
+    lambda: {"reference/command-line.md": command_line.page()},
+    lambda: {"reference/settings.md": settings_page.page()},
+    benchmarks_page.files,
+)
+"""Each makes one page or more out of the code: file below `docs/` to what is in it."""
 
 LINK: Final = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|^\[[^\]]+\]:\s+(\S+)", re.MULTILINE)
 HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
@@ -85,9 +87,9 @@ def lost() -> Iterator[Path]:
 def main(arguments: list[str]) -> int:
     """Write or compare the generated pages, then check all of them; 1 if anything is wrong."""
     problems: list[str] = []
-    for name, write in GENERATED.items():
+    generated = {name: made for make in GENERATED for name, made in make().items()}
+    for name, made in generated.items():
         page = ROOT / "docs" / name
-        made = write()
         if page.exists() and page.read_text("utf-8") == made:
             continue
         if "--check" in arguments:
@@ -96,6 +98,11 @@ def main(arguments: list[str]) -> int:
             page.parent.mkdir(parents=True, exist_ok=True)
             page.write_text(made, "utf-8")
             print(f"wrote docs/{name}")
+    problems += [
+        f"docs/pictures/{stale.name}: no result is drawn there any more; remove it"
+        for stale in sorted((ROOT / "docs" / "pictures").glob("*.svg"))
+        if f"pictures/{stale.name}" not in generated
+    ]
     for page in pages():
         problems += [f"{page.relative_to(ROOT)}: {complaint}" for complaint in complaints(page)]
     problems += [
