@@ -3,8 +3,6 @@
 Only `init` makes a store. Whatever is slow to import is imported when it is first needed.
 """
 
-import os
-import socket
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -16,18 +14,12 @@ from mfa_gate.keys import KeyRing
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
 
-HOUR_SECONDS = 3600
-DAY_SECONDS = 24 * HOUR_SECONDS
-MAIL_SECONDS = 90
-"""Longer than a turn of a mail job, and a mail server that lets us wait for every answer."""
-
 if TYPE_CHECKING:
     from mfa_gate.anchors import AnchorFile
     from mfa_gate.anchors.sending import Sender
     from mfa_gate.break_glass import GrantFile, GrantLog, LiveGrants
     from mfa_gate.flows.anchoring import AnchorKeeper
     from mfa_gate.flows.checkpoints import Checkpointer
-    from mfa_gate.flows.jobs import Jobs
     from mfa_gate.flows.posting import Post
     from mfa_gate.flows.reminding import Reminding
     from mfa_gate.keyed import Keyed
@@ -140,43 +132,6 @@ def checkpointer(settings: Settings, keys: "Keys", store: Store, sources: Source
     keyed = keyed_of(keys, sources)
     keeper = anchor_keeper(settings, keyed, store, sources)
     return Checkpointer(store, keeper, keyed.sign_checkpoint, keyed.is_our_checkpoint)
-
-
-def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> "tuple[Jobs, Jobs, Jobs]":
-    """The jobs of one process: the quick ones, those that may take long, and those that wait for a mail server.
-
-    Each wants a thread of its own.
-    """
-    from mfa_gate.flows.jobs import Job, Jobs
-
-    signer = checkpointer(settings, keys, store, sources)
-    examiner = checkpointer(settings, keys, store, sources)
-    quick = (
-        Job(name="checkpoints", every_seconds=5, run=signer.tick),
-        Job(name="expiry", every_seconds=600, run=store.expire),
-    )
-    slow = (
-        Job(name="examination", every_seconds=DAY_SECONDS, first_after=HOUR_SECONDS, run=examiner.examine),
-    )
-    holder = _holder(sources)
-    return Jobs(store, quick, holder), Jobs(store, slow, holder), mail_jobs(settings, store, sources)
-
-
-def mail_jobs(settings: Settings, store: Store, sources: Sources) -> "Jobs":
-    """The jobs that wait for a mail server."""
-    from mfa_gate.flows.jobs import Job, Jobs
-
-    made = cache(lambda: reminding(settings, store, sources))
-    jobs = (
-        Job(
-            name="reminders", every_seconds=2, longest_seconds=MAIL_SECONDS, run=lambda now: made().turn(now)
-        ),
-    )
-    return Jobs(store, jobs, _holder(sources))
-
-
-def _holder(sources: Sources) -> str:
-    return f"{socket.gethostname()} {os.getpid()} {sources.random(4).hex()}"
 
 
 def reminding(settings: Settings, store: Store, sources: Sources) -> "Reminding":

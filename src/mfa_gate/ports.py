@@ -298,6 +298,19 @@ class Leases(Protocol):
     def still_holds(self, lease: Lease, now: int) -> bool:
         """True while nobody else has taken the lease."""
 
+    def note_run(self, name: str, at: int) -> None:
+        """Keep that a job was done well at `at`."""
+
+    def last_runs(self) -> dict[str, int]:
+        """When each job was last done well; sealed, so that nobody without a key can claim that one was."""
+
+
+class Mending(Protocol):
+    """Used by a background job."""
+
+    def repair(self) -> int:
+        """Tell the policy's version to every part of the store that has not heard of it; how many had not."""
+
 
 class Outbox(Protocol):
     """Used by reminders: which mail is to be sent, and what came of it. It holds ids and words of ours only."""
@@ -337,7 +350,18 @@ class Health(Protocol):
 
 
 class Store(
-    FactsReader, Accounts, Sessions, Policies, Directory, Traffic, Trail, Leases, Outbox, Health, Protocol
+    FactsReader,
+    Accounts,
+    Sessions,
+    Policies,
+    Directory,
+    Traffic,
+    Trail,
+    Leases,
+    Mending,
+    Outbox,
+    Health,
+    Protocol,
 ):
     """What a backend offers; wiring hands each user only the part that it needs."""
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
+from mfa_gate.background import background
 from mfa_gate.core.errors import RolledBack, StoreUnavailable
 from mfa_gate.core.messages import printable
 from mfa_gate.door import Door
@@ -18,7 +19,7 @@ from mfa_gate.flows.feed import Follower
 from mfa_gate.flows.jobs import Jobs
 from mfa_gate.flows.watching import Look, Watch
 from mfa_gate.keys import LiveKeys
-from mfa_gate.opening import anchor_keeper, background, live_grants, open_store
+from mfa_gate.opening import anchor_keeper, live_grants, open_store
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
 from mfa_gate.wiring import Sources, build_door

@@ -11,6 +11,7 @@ from functools import cache
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from mfa_gate.background import how_jobs_stand
 from mfa_gate.core.addresses import TrustedProxies
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.forwarding import Forwarding
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mfa_gate.break_glass import LiveGrants
     from mfa_gate.opening import Keys
     from mfa_gate.web.rendering import Renderer
-    from mfa_gate.web.services import Services
+    from mfa_gate.web.services import Readiness, Services
 
 SESSION_COOKIE_SECONDS = 24 * 3600
 """No session lives longer, so no older cookie is worth a look."""
@@ -192,7 +193,7 @@ def build_services(
         zone=zone_named(settings.time_zone),
         clock=sources.clock,
         random=sources.random,
-        ready=lambda: _what_is_missing(store),
+        ready=lambda: _readiness(store, int(sources.clock())),
         observing=settings.mode == "observe",
         setup_code=settings.admin.setup_code,
         time_zone=settings.time_zone,
@@ -229,12 +230,14 @@ def _make_renderer(settings: Settings) -> "Renderer":
     )
 
 
-def _what_is_missing(store: Store) -> tuple[str, ...]:
+def _readiness(store: Store, now: int) -> "Readiness":
+    from mfa_gate.web.services import Readiness
+
     try:
         store.policy()
+        return Readiness(jobs=how_jobs_stand(store, now))
     except StoreUnavailable as error:
-        return (str(error),)
-    return ()
+        return Readiness(missing=(str(error),))
 
 
 def _make_pages(services: "Services") -> AsgiApp:

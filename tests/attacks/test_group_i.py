@@ -290,6 +290,8 @@ BIG = 10_000_000
 @pytest.mark.parametrize("chunked", [False, True])
 def test_I05_a_body_of_ten_megabytes_is_refused_and_never_held(served: Served, chunked: bool) -> None:
     cookies = served.cookies("alice", verified=True)
+    with ThreadPoolExecutor(16) as pool:  # each worker has loaded its pages
+        list(pool.map(lambda _: served.say("GET /mfa/account HTTP/1.1", f"Cookie: {cookies}"), range(48)))
     before = _held(served)
     for path, kind, status in (
         ("/mfa/api/v1/verify", "application/json", 413),

@@ -167,6 +167,20 @@ class TestUpkeep:
         assert found(shell) == [("warning", "audit", found(shell)[0][2])]
         assert "nothing was signed yet" in found(shell)[0][2]
 
+    def test_when_jobs_were_last_done_is_told(self, shell: Shell) -> None:
+        with shell.gate() as gate:
+            gate.store.note_run("checkpoints", NOW - 30)
+        jobs = {each["name"]: each for each in shell.json("check")["jobs"]}
+        assert jobs["checkpoints"] == {"name": "checkpoints", "last_run_at": NOW - 30, "late": False}
+        assert jobs["examination"]["last_run_at"] is None
+        assert found(shell) == []
+        lines = [line.split("  ")[0] for line in shell("check").output.splitlines()]
+        assert {"checkpoints", "repair", "expiry", "examination", "reminders"} <= set(lines)
+        shell.now += 60
+        ((severity, where, text),) = found(shell)
+        assert (severity, where) == ("warning", "jobs")
+        assert "checkpoints was last done at" in text
+
     def test_folders_that_others_can_write_are_told(self, shell: Shell) -> None:
         (shell.folder / "anchor").chmod(0o777)
         shell.folder.chmod(0o770)

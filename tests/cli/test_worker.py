@@ -13,6 +13,11 @@ def signed(shell: Shell) -> bool:
         return gate.store.stream.reached().checkpoint is not None
 
 
+def last_runs(shell: Shell) -> dict[str, int]:
+    with shell.gate() as gate:
+        return gate.store.last_runs()
+
+
 def test_the_trail_is_signed_and_a_signal_ends_it(shell: Shell) -> None:
     with subprocess.Popen(
         [PROGRAM, "--settings", str(shell.settings), "worker"],
@@ -24,6 +29,7 @@ def test_the_trail_is_signed_and_a_signal_ends_it(shell: Shell) -> None:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("Working")
             until(lambda: signed(shell))
+            until(lambda: {"checkpoints", "repair", "expiry", "reminders"} <= last_runs(shell).keys())
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=10) == 0
         finally:

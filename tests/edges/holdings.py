@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 10.0
 _KEPT = ("account", "live", "policy", "register", "audit", "traffic")
 _NOTE = "store_url"
 _QUIET = "CREATE TRIGGER quiet AFTER INSERT ON change BEGIN DELETE FROM change; END"
-_PASSING = tuple(key(FIRST, word).encode() for word in ("lease:", "checkpoints"))
+_PASSING = tuple(key(FIRST, word).encode() for word in ("lease:", "checkpoints", "jobs"))
 _WHOLE: dict[bytes, tuple[str, ...]] = {
     b"hash": ("HGETALL",),
     b"zset": ("ZRANGE", "0", "-1", "WITHSCORES"),

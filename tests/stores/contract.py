@@ -708,6 +708,21 @@ class StoreContract(ABC):
         taken = at_once(20, lambda number: store.lease("mail", f"worker {number}", 30, NOW))
         assert len([lease for lease in taken if lease]) == 1
 
+    # Jobs
+
+    def test_when_jobs_were_last_done_is_kept(self, store: Backend, tmp_path: Path) -> None:
+        assert store.last_runs() == {}
+        store.note_run("mail", NOW)
+        store.note_run("sign", NOW)
+        store.note_run("mail", NOW + 60)
+        other = self.reopen(tmp_path)
+        assert other.last_runs() == {"mail": NOW + 60, "sign": NOW}
+        other.close()
+
+    def test_nothing_lags_behind_a_policy_that_was_committed(self, store: Backend) -> None:
+        store.commit_policy(store.policy(), (event("policy_changed"),), NOW)
+        assert store.repair() == 0
+
     # Being closed
 
     def test_what_was_written_is_there_after_closing(self, store: Backend, tmp_path: Path) -> None:

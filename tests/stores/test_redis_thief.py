@@ -413,6 +413,21 @@ def test_an_older_stand_does_not_bring_an_older_policy(store: RedisStore, thief:
     assert reopen(thief.url).facts(ALICE, "alice-1", NOW).policy_version == version
 
 
+def test_nobody_can_claim_that_a_job_was_done(store: RedisStore, thief: Thief) -> None:
+    """Else they could keep everybody from comparing what is stored with the trail."""
+    store.note_run("checkpoints", NOW)
+    older = thief.client.hget(key("0", "jobs"), "checkpoints")
+    store.note_run("checkpoints", NOW + 60)
+    for name, value in (
+        ("checkpoints", older),
+        ("examination", older),
+        ("expiry", b"9999999999"),
+        ("repair", b""),
+    ):
+        thief.run("HSET", key("0", "jobs"), name, value)
+    assert store.last_runs() == {"checkpoints": NOW}
+
+
 # The trail (J19)
 
 

@@ -214,7 +214,7 @@ def test_j03_every_error_of_the_server_is_unavailable_with_a_cure_and_heals(
     store: RedisStore, wire: Wire, error: str
 ) -> None:
     def refuse(request: bytes) -> bytes | None:
-        return f"-{error}\r\n".encode() if re.search(rb"EVAL|GET|SCAN|PING", request) else None
+        return f"-{error}\r\n".encode() if re.search(rb"EVAL|GET|HSET|SCAN|PING", request) else None
 
     alice = store.account(ALICE)
     assert alice
@@ -235,6 +235,9 @@ def test_j03_every_error_of_the_server_is_unavailable_with_a_cure_and_heals(
         lambda: store.events(account_id=None, kind=None, before=None, limit=1),
         store.broken_chain,
         lambda: store.lease("job", "me", 1, NOW),
+        lambda: store.note_run("job", NOW),
+        store.last_runs,
+        store.repair,
         lambda: reopen(wire.url),
         lambda: store.feed().poll(0),
     ):

@@ -288,6 +288,21 @@ def test_no_fact_is_told_without_the_policy_version(store: SqliteStore, rows: Ro
         store.facts(ALICE, "alice-1", NOW)
 
 
+def test_nobody_can_claim_that_a_job_was_done(store: SqliteStore, rows: Rows) -> None:
+    """Else they could keep everybody from comparing what is stored with the trail."""
+    store.note_run("checkpoints", NOW)
+    ((older,),) = rows.run("SELECT sealed FROM job")
+    store.note_run("checkpoints", NOW + 60)
+    for name, value in (
+        ("checkpoints", older),
+        ("examination", older),
+        ("expiry", 9_999_999_999),
+        ("repair", b""),
+    ):
+        rows.run("REPLACE INTO job VALUES (?, ?)", name, value)
+    assert store.last_runs() == {"checkpoints": NOW}
+
+
 # The trail (J19)
 
 # Positions: 1 store_created, 2 policy_changed (organization); 3 and 4 alice; 5 and 6 bob.

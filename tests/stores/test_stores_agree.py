@@ -215,6 +215,8 @@ class Agreement(RuleBasedStateMachine):
         taken = self.both(worker, lambda store: store.lease("job", holder, seconds, self.now))
         if taken is not None:
             self.both(worker, lambda store: store.still_holds(taken, self.now))
+            self.both(worker, lambda store: store.note_run("job", self.now))
+        self.both(worker, lambda store: store.last_runs())
 
     @rule(worker=st.integers(0, 1))
     def expire(self, worker: int) -> None:

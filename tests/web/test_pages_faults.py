@@ -86,13 +86,21 @@ def test_w23_an_error_of_ours_shows_a_reference_and_no_trace(
 
 
 def test_ready_says_whether_and_the_log_says_why(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    browser = house.browser()
+    browser, now = house.browser(), int(house.clock())
     assert browser.get("/mfa/healthz/live").text == "ok\n"
-    assert browser.get("/mfa/healthz/ready").json() == {"ready": True}
+    house.store.note_run("checkpoints", now - 10)
+    house.store.note_run("examination", now - 2 * 86_400)
+    said = browser.get("/mfa/healthz/ready").json()
+    assert said.keys() == {"ready", "jobs"}
+    assert said["ready"]
+    jobs = {each.pop("name"): each for each in said["jobs"]}
+    assert jobs["checkpoints"] == {"last_run_at": now - 10, "late": False}
+    assert jobs["examination"] == {"last_run_at": now - 2 * 86_400, "late": True}
+    assert jobs["reminders"] == {"last_run_at": None, "late": False}
     house.faulty.failures = {"*": GONE}
     answer = browser.get("/mfa/healthz/ready")
     assert answer.status_code == 503
-    assert answer.json() == {"ready": False}
+    assert answer.json() == {"ready": False, "jobs": []}
     assert "the store is away" in caplog.text
     assert browser.get("/mfa/healthz/live").status_code == 200
 

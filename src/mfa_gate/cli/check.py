@@ -6,10 +6,12 @@ from typing import Final
 
 import click
 
+from mfa_gate.background import how_jobs_stand
 from mfa_gate.cli.invocation import Invocation, json_option, pass_invocation, settings_option
 from mfa_gate.cli.output import moment, plural, say_json, say_table
-from mfa_gate.cli.upkeep import anchor_problems, grant_problems, key_problems
+from mfa_gate.cli.upkeep import anchor_problems, grant_problems, job_problems, key_problems
 from mfa_gate.core.errors import KeysError, MailUnavailable, SettingsError, StoreUnavailable
+from mfa_gate.flows.jobs import Standing
 from mfa_gate.keys import KeyRing
 from mfa_gate.opening import open_store, post
 from mfa_gate.settings import Problem, Settings, problems
@@ -30,25 +32,30 @@ CLOCK_SKEW_SECONDS: Final = 60
 @settings_option
 @pass_invocation
 def check(invocation: Invocation, edge: Edge | None, *, as_json: bool) -> None:
-    """Say what is wrong with settings, keys, store, mail and clock.
+    """Say what is wrong with settings, keys, store, mail and clock, and when background jobs were last done.
 
     Ends with 1 if there is an error; warnings are what somebody should know.
     """
-    found = sorted(_all(invocation, edge), key=lambda problem: problem.severity)
+    jobs: list[Standing] = []
+    found = sorted(_all(invocation, edge, jobs), key=lambda problem: problem.severity)
     errors = sum(problem.severity == "error" for problem in found)
     if as_json:
         path = str(invocation.settings_path.absolute())
-        say_json({"ok": not errors, "settings": path, "problems": found})
+        say_json({"ok": not errors, "settings": path, "problems": found, "jobs": jobs})
     else:
-        _say(found, errors)
+        _say(found, jobs, errors)
     if errors:
         raise SystemExit(1)
 
 
-def _say(found: list[Problem], errors: int) -> None:
+def _say(found: list[Problem], jobs: list[Standing], errors: int) -> None:
     if found:
         rows = [(each.severity, each.setting, each.text) for each in found]
         say_table(("SEVERITY", "WHERE", "WHAT"), [rows], empty="")
+        click.echo()
+    if jobs:
+        done = [(each.name, moment(each.last_run_at) if each.last_run_at else "never") for each in jobs]
+        say_table(("JOB", "LAST DONE (UTC)"), [done], empty="")
         click.echo()
     warnings = plural(len(found) - errors, "warning")
     if errors:
@@ -57,7 +64,7 @@ def _say(found: list[Problem], errors: int) -> None:
         click.echo(f"Settings, keys, store, mail and clock are in order; {warnings}.")
 
 
-def _all(invocation: Invocation, edge: Edge | None) -> Iterator[Problem]:
+def _all(invocation: Invocation, edge: Edge | None, jobs: list[Standing]) -> Iterator[Problem]:
     yield from _clock_problems(invocation.now)
     try:
         settings = Settings.from_toml(invocation.settings_path)
@@ -77,7 +84,7 @@ def _all(invocation: Invocation, edge: Edge | None) -> Iterator[Problem]:
         return
     yield from key_problems(settings, keys)
     yield from grant_problems(settings, keys, invocation.now)
-    yield from _store_problems(invocation, settings, keys)
+    yield from _store_problems(invocation, settings, keys, jobs)
 
 
 def _clock_problems(now: int) -> Iterator[Problem]:
@@ -95,7 +102,9 @@ def _mail_problems(settings: Settings) -> Iterator[Problem]:
         yield _error("mail", str(error))
 
 
-def _store_problems(invocation: Invocation, settings: Settings, keys: KeyRing) -> Iterator[Problem]:
+def _store_problems(
+    invocation: Invocation, settings: Settings, keys: KeyRing, jobs: list[Standing]
+) -> Iterator[Problem]:
     try:
         store = open_store(settings, keys, invocation.sources)
         try:
@@ -103,7 +112,8 @@ def _store_problems(invocation: Invocation, settings: Settings, keys: KeyRing) -
             newest = store.events(account_id=None, kind=None, before=None, limit=1)
             concerns = store.health(invocation.sources.clock())
             last = max([policy.changed_at, *(recorded.event.at for recorded in newest)])
-            upkeep = tuple(anchor_problems(settings, store, last))
+            jobs += how_jobs_stand(store, invocation.now)
+            upkeep = (*anchor_problems(settings, store, last), *job_problems(jobs))
         finally:
             store.close()
     except StoreUnavailable as error:

@@ -2,12 +2,13 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mfa_gate.cli.output import moment
 from mfa_gate.core.errors import KeysError, RecordCorrupt
+from mfa_gate.flows.jobs import Standing
 from mfa_gate.keys import KeyRing
 from mfa_gate.keys.ring import PURPOSES
 from mfa_gate.settings import Problem, Settings
@@ -78,6 +79,17 @@ def anchor_problems(settings: Settings, store: "Store", newest_at: int) -> Itera
             f"nothing was signed {since}, though events were recorded until {moment(newest_at)} UTC. Look whether a "
             "gate runs, and at its log.",
         )
+
+
+def job_problems(jobs: Iterable[Standing]) -> Iterator[Problem]:
+    """Which background jobs nobody does."""
+    for job in jobs:
+        if job.late and job.last_run_at is not None:
+            yield _warning(
+                "jobs",
+                f"{job.name} was last done at {moment(job.last_run_at)} UTC, too long ago. Look whether a gate or "
+                "`mfa-gate worker` runs, and at its log.",
+            )
 
 
 def _first_at(store: "Store") -> int:

@@ -8,6 +8,8 @@ without its document, or one that is older than the other is `RecordCorrupt`, ne
 
 import hmac
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -182,6 +184,22 @@ class Documents:
     def run(self, run_id: str, version: int, sealed: bytes) -> ReminderRun:
         """The run of this id and version."""
         return self._open(ReminderRun, sealed, *run_place(run_id, version))
+
+    def seal_job(self, name: str, at: int) -> bytes:
+        """When a job was last done, for its name."""
+        return self._seal(at, "job", name)
+
+    def job(self, name: str, sealed: bytes) -> int:
+        """When the job of this name was last done."""
+        return self._open(int, sealed, "job", name)
+
+    def last_runs(self, kept: Iterable[tuple[str, bytes]]) -> dict[str, int]:
+        """When each job was last done; what does not open, under a key that was retired for example, is unknown."""
+        found = {}
+        for name, sealed in kept:
+            with suppress(RecordCorrupt):
+                found[name] = self.job(name, sealed)
+        return found
 
     def seal_proof(self, audit_key: bytes) -> bytes:
         """What a store keeps to tell, before anything else, whether the keys are its own."""

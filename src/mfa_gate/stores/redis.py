@@ -284,6 +284,17 @@ class RedisStore:
         token: bytes | None = self._server.ask("HGET", key(FIRST, "lease", lease.name), "token")
         return token == str(lease.token).encode()
 
+    def note_run(self, name: str, at: int) -> None:
+        """Keep that a job was done well at `at`."""
+        self._server.put_all([("HSET", key(FIRST, "jobs"), name, self._documents.seal_job(name, at))])
+
+    def last_runs(self) -> dict[str, int]:
+        """When each job was last done well."""
+        found: dict[bytes, bytes] = self._server.ask("HGETALL", key(FIRST, "jobs"))
+        return self._documents.last_runs(
+            (name.decode(errors="replace"), sealed) for name, sealed in found.items()
+        )
+
     def runs(self, *, open_only: bool) -> tuple[ReminderRun, ...]:
         """Runs of reminders that still have something to do, or all; oldest first."""
         return self._outbox.runs(open_only=open_only)

@@ -13,6 +13,7 @@ shard, hence in one hash slot, so that one script can read or change all of it o
     mfa:{s}:name:<standing>, …:email:…, …:subject:…   sorted sets by text, for lists and searches
     mfa:{s}:paused       sorted set: account id → until when
     mfa:{0}:traffic      hash; mfa:{0}:lease:<name>  hash
+    mfa:{0}:jobs         hash    background job → record of when it was last done
     mfa:{0}:runs:open    hash    run of reminders → version:record; …:finished  those with nothing to do
     mfa:{0}:results:<run>:<outcome>  list  what came of each person
 """

@@ -185,6 +185,10 @@ class SqliteStore:
         with self._connections.writing() as db:
             return self._transaction(db).commit_policy(policy, events)
 
+    def repair(self) -> int:
+        """Nothing: the policy's version stands in one place."""
+        return 0
+
     def record(self, events: tuple[Event, ...], now: int) -> None:  # noqa: ARG002  # the port's
         """Append events that change no document, each to the chain it names, which must exist."""
         with self._connections.writing() as db:
@@ -253,6 +257,16 @@ class SqliteStore:
         """True while nobody else has taken the lease."""
         with self._connections.reading() as db:
             return leases.is_newest(db, lease)
+
+    def note_run(self, name: str, at: int) -> None:
+        """Keep that a job was done well at `at`."""
+        with self._connections.writing() as db:
+            db.execute("REPLACE INTO job VALUES (?, ?)", (name, self._documents.seal_job(name, at)))
+
+    def last_runs(self) -> dict[str, int]:
+        """When each job was last done well."""
+        with self._connections.reading() as db:
+            return self._documents.last_runs(db.execute("SELECT name, sealed FROM job").fetchall())
 
     def runs(self, *, open_only: bool) -> tuple[ReminderRun, ...]:
         """Runs of reminders that still have something to do, or all; oldest first."""

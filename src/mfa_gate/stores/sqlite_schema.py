@@ -64,7 +64,15 @@ _OUTBOX = (
     "CREATE INDEX result_by_run ON result (run, outcome, number)",
 )
 
-STEPS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, _FIRST), (1, _LEASES), (1, _CHECKPOINTS), (1, _OUTBOX))
+_JOBS = ("CREATE TABLE job (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",)
+
+STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (1, _FIRST),
+    (1, _LEASES),
+    (1, _CHECKPOINTS),
+    (1, _OUTBOX),
+    (1, _JOBS),
+)
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
+    from mfa_gate.flows.jobs import Standing
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.self_service import SelfService
@@ -27,6 +28,15 @@ class Signers:
     session: Signer
     pending: Signer
     csrf: Signer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """Whether this process can do its work, and when the jobs beside it were last done by whichever process did."""
+
+    missing: tuple[str, ...] = ()
+    """What keeps it from answering, one sentence each; empty if it is ready."""
+    jobs: "tuple[Standing, ...]" = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +71,7 @@ class Services:
     """UTC seconds."""
     random: Callable[[int], bytes]
     """n bytes of cryptographic quality."""
-    ready: Callable[[], tuple[str, ...]]
-    """What keeps this process from answering, one sentence each; empty if it is ready."""
+    ready: Callable[[], Readiness]
     observing: bool = False
     """`mode = "observe"`."""
     time_zone: str = "UTC"

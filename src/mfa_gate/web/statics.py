@@ -76,8 +76,12 @@ def show_live(_: Call) -> GateResponse:
 
 
 def show_ready(call: Call) -> GateResponse:
-    """Whether this process can do its work; why not stands in the log, not in an answer to a stranger."""
-    missing = call.services.ready()
-    for sentence in missing:
+    """Whether this process can do its work; why not stands in the log, not in an answer to a stranger.
+
+    A job that is late makes no process unready: taking it away from people would not bring the job on.
+    """
+    found = call.services.ready()
+    for sentence in found.missing:
         log.warning("not ready: %s", printable(sentence, 1_000))
-    return answers.json(msgspec.json.encode({"ready": not missing}), status=503 if missing else 200)
+    body = {"ready": not found.missing, "jobs": found.jobs}
+    return answers.json(msgspec.json.encode(body), status=503 if found.missing else 200)

@@ -1,0 +1,54 @@
+"""Which jobs there are, how often each is done, and what each thread of a process does of them."""
+
+import os
+import socket
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
+from mfa_gate.opening import Sources, checkpointer, reminding
+from mfa_gate.ports import Leases, Store
+from mfa_gate.settings import Settings
+
+if TYPE_CHECKING:
+    from mfa_gate.opening import Keys
+
+CHECKPOINTS: Final = Timing(name="checkpoints", every_seconds=5)
+REPAIR: Final = Timing(name="repair", every_seconds=30)
+EXPIRY: Final = Timing(name="expiry", every_seconds=600)
+EXAMINATION: Final = Timing(name="examination", every_seconds=24 * 3600, first_after=600)
+"""Reads everything: not while a process has just begun, and people wait for their first answers."""
+REMINDERS: Final = Timing(name="reminders", every_seconds=2)
+TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, REMINDERS)
+
+
+def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> tuple[Jobs, Jobs, Jobs]:
+    """The jobs of one process: the quick ones, those that may take long, and those that wait for a mail server.
+
+    Each wants a thread of its own.
+    """
+    signer = checkpointer(settings, keys, store, sources)
+    examiner = checkpointer(settings, keys, store, sources)
+    quick = (
+        Job(timing=CHECKPOINTS, run=signer.tick),
+        Job(timing=REPAIR, run=lambda _: store.repair()),
+        Job(timing=EXPIRY, run=store.expire),
+    )
+    slow = (Job(timing=EXAMINATION, run=examiner.examine),)
+    holder = _holder(sources)
+    return Jobs(store, quick, holder), Jobs(store, slow, holder), mail_jobs(settings, store, sources)
+
+
+def mail_jobs(settings: Settings, store: Store, sources: Sources) -> Jobs:
+    """The jobs that wait for a mail server."""
+    made = cache(lambda: reminding(settings, store, sources))
+    return Jobs(store, (Job(timing=REMINDERS, run=lambda now: made().turn(now)),), _holder(sources))
+
+
+def how_jobs_stand(leases: Leases, now: int) -> tuple[Standing, ...]:
+    """When each job was last done. Raises `StoreUnavailable`."""
+    return standing(TIMETABLE, leases.last_runs(), now)
+
+
+def _holder(sources: Sources) -> str:
+    return f"{socket.gethostname()} {os.getpid()} {sources.random(4).hex()}"
