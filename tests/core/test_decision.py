@@ -63,6 +63,10 @@ accounts = st.builds(
     totps=totps,
     recovery=codes,
     exemption=exemptions,
+    first_seen_at=times,
+    created_at=st.just(0) | times,
+    last_verified_at=few([0, 0, NOW - 9]),
+    put_off_at=st.just(0) | times,
 )
 sessions = st.builds(
     Session,
@@ -85,6 +89,9 @@ policies = st.builds(
     allowed_factors=few([("totp", "recovery_code"), ("totp",), ()]),
     session_ttl_seconds=spans,
     idle_ttl_seconds=spans,
+    grace_seconds=st.just(0) | spans,
+    grace_from=few(["policy", "first_seen", "created"]),
+    first_required_at=times,
 )
 rules = st.builds(
     PathRule,
@@ -103,6 +110,7 @@ visits = st.builds(
     preflight=st.booleans(),
     foreign_host=st.booleans(),
     cross_site=st.booleans(),
+    navigates=st.booleans(),
 )
 knowns = st.builds(
     Known,
@@ -129,11 +137,26 @@ def proves(session: Session | None, account: Account, identity: Identity, policy
 
 
 def excepted(known: Known) -> bool:
-    """An exception was made for somebody who has nothing to be asked for."""
+    """An exception was made for somebody who has nothing to be asked for, or there still is time to set it up."""
     account = known.account
-    if account is None or account.exemption is None or account.has_factor:
+    if account is None or account.has_factor or not account.active:
         return False
-    return account.active and account.exemption.given_at - NOW <= 60 and account.exemption.until > NOW
+    exemption = account.exemption
+    exempt = exemption is not None and exemption.given_at - NOW <= 60 and exemption.until > NOW
+    return exempt or has_time(account, known.policy)
+
+
+def has_time(account: Account, policy: Policy) -> bool:
+    """Design §7: one span for each account, and only for those who never had a factor."""
+    if account.last_verified_at or not policy.grace_seconds:
+        return False
+    days = {
+        "policy": policy.first_required_at,
+        "first_seen": account.first_seen_at,
+        "created": account.created_at or account.first_seen_at,
+    }
+    begun = max(policy.first_required_at, days[policy.grace_from])
+    return begun - NOW <= 60 and NOW - begun < policy.grace_seconds
 
 
 def opens_by_itself(visit: Visit) -> bool:

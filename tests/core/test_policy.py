@@ -243,8 +243,11 @@ def stands(
     required: bool = False,
     covered: bool = False,
     until: int = FOREVER,
+    deadline: int | None = None,
 ) -> Standing:
-    return Standing(status=status, required=required, covered=covered, because=because, until=until)
+    return Standing(
+        status=status, required=required, covered=covered, because=because, until=until, deadline=deadline
+    )
 
 
 @pytest.mark.parametrize(
@@ -257,7 +260,7 @@ def stands(
         (PAUSED, OFF, stands("paused", "own_choice", covered=True, until=NOW + 1)),
         (PAUSED, ON, stands("paused", "everyone", required=True, covered=True, until=NOW + 1)),
         (EXEMPT, OFF, stands("exempt", "policy_off", until=NOW + 50)),
-        (EXEMPT, ON, stands("exempt", "exempt", until=NOW + 50)),
+        (EXEMPT, ON, stands("exempt", "exempt", until=NOW + 50, deadline=NOW + 50)),
         (
             replace(ENROLLED, exemption=EXEMPTION),
             ON,

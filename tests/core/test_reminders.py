@@ -13,7 +13,6 @@ from mfa_gate.core.reminders import (
     Template,
     claimed,
     concluded,
-    deadline_of,
     is_due,
     why_skipped,
 )
@@ -30,7 +29,9 @@ def run(template: Template = "asked", **fields: object) -> ReminderRun:
 
 
 def grace(until: int) -> Standing:
-    return Standing(status="grace", required=True, covered=False, because="everyone", until=until)
+    return Standing(
+        status="grace", required=False, covered=False, because="everyone", until=until, deadline=until
+    )
 
 
 def reminded(at: int, by: str = "r0", **fields: object) -> Account:
@@ -99,9 +100,16 @@ def test_what_failed_did_not_remind() -> None:
 
 
 def test_who_has_no_deadline_is_not_reminded_of_one() -> None:
-    assert deadline_of(MISSING) is None
+    assert MISSING.deadline is None
     assert not is_due(ALICE, MISSING, NOW)
-    assert deadline_of(grace(NOW + 5)) == NOW + 5
+
+
+def test_who_has_time_that_has_not_begun_can_be_asked_but_has_no_deadline() -> None:
+    policy = replace(ON, grace_seconds=DAY, grace_from="first_seen")
+    stands = standing(ALICE, policy, NOW)
+    assert (stands.status, stands.deadline) == ("grace", None)
+    assert why_skipped(ALICE, stands, run(), NOW) is None
+    assert why_skipped(ALICE, stands, run("deadline"), NOW) == "not_needed"
 
 
 def exempt(left: int, *, given: int = 90 * DAY) -> Account:
@@ -130,8 +138,8 @@ def test_the_end_of_an_exemption_is_a_deadline(account: Account, *, due: bool) -
 def test_nobody_asks_an_exempt_person_and_without_the_policy_nothing_ends_for_them() -> None:
     account = exempt(DAY)
     assert why_skipped(account, standing(account, ON, NOW), run(), NOW) == "not_needed"
-    assert deadline_of(standing(account, ON, NOW)) == NOW + DAY
-    assert deadline_of(standing(account, Policy(), NOW)) is None
+    assert standing(account, ON, NOW).deadline == NOW + DAY
+    assert standing(account, Policy(), NOW).deadline is None
     assert {"exempt", "grace"} == set(WITH_DEADLINE)
 
 

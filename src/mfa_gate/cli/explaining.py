@@ -32,7 +32,7 @@ from mfa_gate.core.decision import (
 )
 from mfa_gate.core.messages import GateRequest, Headers
 from mfa_gate.core.paths import OddPath, canonical_path
-from mfa_gate.core.policy import PathRule, Policy, RuleKind, Status
+from mfa_gate.core.policy import PathRule, Policy, RuleKind, Status, is_exempt, standing
 from mfa_gate.core.responses import Places, respond
 from mfa_gate.core.sessions import Session, sign_in_of
 from mfa_gate.core.throttle import FOREVER
@@ -204,12 +204,13 @@ def _session(
 
 def _case(label: str, visit: Visit, known: Known, *, request: GateRequest, places: Places, now: int) -> Case:
     decision = decide(visit, known, now)
+    shown = decide(replace(visit, navigates=visit.method == "GET"), known, now)
     navigating = replace(request, headers=(*request.headers, *BROWSER))
     return Case(
         visitor=label,
         decision=type(decision).__name__,
-        why=_why(visit, known, decision),
-        browser=_answer(decision, navigating, places, now),
+        why=_why(visit, known, decision, now),
+        browser=_answer(shown, navigating, places, now),
         program=_answer(decision, request, places, now),
     )
 
@@ -226,11 +227,11 @@ def _answer(decision: Decision, request: GateRequest, places: Places, now: int) 
     return Answer(status=response.status, location=dict(response.headers).get("location"), code=code)
 
 
-def _why(visit: Visit, known: Known, decision: Decision) -> str:
+def _why(visit: Visit, known: Known, decision: Decision, now: int) -> str:
     who = visit.identity.subject if visit.identity else "nobody"
     match decision:
         case Allow():
-            return _why_allowed(visit, known, decision, who)
+            return _why_allowed(visit, known, decision, who, now)
         case AllowStranger():
             return (
                 "The path is public. Whoever is not verified is shown to the portal as a stranger: "
@@ -257,13 +258,20 @@ def _why(visit: Visit, known: Known, decision: Decision) -> str:
             return "The gate cannot know, and then nobody passes."
 
 
-def _why_allowed(visit: Visit, known: Known, decision: Allow, who: str) -> str:
+def _why_allowed(visit: Visit, known: Known, decision: Allow, who: str, now: int) -> str:
     if visit.rule.kind == "sign_out":
         return "Signing out is open to everybody, and ends the gate's session."
     if decision.outcome is not None and decision.outcome.verified_at:
         return f"{who} has been verified, and the session counts here."
     if decision.outcome is not None and known.policy.require_two_step and known.account is not None:
-        return f"{who} has not set up two-step, and is exempt until {moment(known.account.exempt_until)} UTC."
+        if is_exempt(known.account, now):
+            end = moment(known.account.exempt_until)
+            return f"{who} has not set up two-step, and is exempt until {end} UTC."
+        deadline = standing(known.account, known.policy, now).deadline
+        return (
+            f"{who} has not set up two-step, and has time until {moment(deadline or 0)} UTC. "
+            "In a browser they are asked once a working day, and may say later."
+        )
     if decision.outcome is not None:
         return f"Require Two-Step Authentication is off, and {who} has not set up two-step."
     if visit.rule.kind == "sign_in" and visit.identity is None:

@@ -139,6 +139,7 @@ def _profile_as_json(profile: "Profile", role: str, now: int) -> dict[str, objec
         "status": profile.standing.status,
         "required": profile.standing.required,
         "because": profile.standing.because,
+        "deadline": profile.standing.deadline,
         "paused_until": _paused_until(account),
         "exemption": _exemption_as_json(account, now),
         "first_seen_at": account.first_seen_at or None,
@@ -167,6 +168,7 @@ def _profile_as_json(profile: "Profile", role: str, now: int) -> dict[str, objec
 def _say_profile(profile: "Profile", role: str, now: int) -> None:
     account = profile.account
     required = "required" if profile.standing.required else "not required"
+    deadline = profile.standing.deadline
     until, exemption = _paused_until(account), _exemption_as_json(account, now)
     facts = [
         ("user", account.subject),
@@ -177,6 +179,7 @@ def _say_profile(profile: "Profile", role: str, now: int) -> None:
         ("role", role.replace("_", " ")),
         ("status", f"{profile.standing.status} ({required})"),
         ("paused until", until if isinstance(until, str) else f"{moment(until)} UTC" if until else ""),
+        ("to set up by", f"{moment(deadline)} UTC" if deadline else ""),
         ("exempt until", f"{moment(account.exempt_until)} UTC" if exemption else ""),
         ("because", str(exemption["reason"]) if exemption else ""),
         ("approved by", str(exemption["approved_by"]) if exemption else ""),

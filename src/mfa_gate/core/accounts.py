@@ -95,6 +95,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int = 0
     epoch: int = 1
     first_seen_at: int = 0
+    created_at: int = 0
+    """When the record was made, where that was not because the person was seen."""
     two_step_since: int = 0
     last_verified_at: int = 0
     totps: tuple[Totp, ...] = ()
@@ -103,12 +105,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exemption: Exemption | None = None
     reminder: Reminder | None = None
     reset_at: int = 0
+    put_off_at: int = 0
+    """When they last chose to set up two-step later."""
     tried_while_paused_at: int = 0
 
     @property
     def has_factor(self) -> bool:
         """True if two-step is set up, paused and disabled factors included."""
         return bool(self.totps)
+
+    @property
+    def had_factor(self) -> bool:
+        """True if two-step was ever set up: whatever was confirmed once leaves its time, also after a reset."""
+        return self.has_factor or self.last_verified_at > 0
 
     @property
     def revision(self) -> str:

@@ -49,5 +49,8 @@ def given_setup_code(
     account: Account, code_hash: bytes, expires_at: int, actor: Actor, now: int
 ) -> Administered:
     """An administrator's one-time setup code was made at the shell; it voids an earlier one."""
-    after = replace(account, setup_code=SetupCode(code_hash=code_hash, expires_at=expires_at))
+    made_at = account.created_at or (0 if account.version else now)
+    after = replace(
+        account, setup_code=SetupCode(code_hash=code_hash, expires_at=expires_at), created_at=made_at
+    )
     return after, (event(after, "admin_code_made", actor, now, ("admins",)),)

@@ -7,7 +7,15 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, FactorKind, Identity
 from mfa_gate.core.assurance import is_fresh, powers
-from mfa_gate.core.policy import PathRule, Policy, standing, usable_factors
+from mfa_gate.core.policy import (
+    PUT_OFF_SECONDS,
+    PathRule,
+    Policy,
+    Standing,
+    is_put_off,
+    standing,
+    usable_factors,
+)
 from mfa_gate.core.sessions import Session, is_live, lives_until, sign_in_of
 from mfa_gate.core.throttle import FOREVER
 from mfa_gate.core.transitions import same_spelling
@@ -21,7 +29,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     `unclear`: a credential came twice, or two sources name different people. `unclaimed`: a credential came that the
     source which named the person does not understand. `preflight`: a CORS question, which never bears credentials.
     `foreign_host`: it was addressed to a host that is not ours. `cross_site`: a browser says that another site asked.
-    `granted`: a break-glass grant is good for the person whom it names.
+    `granted`: a break-glass grant is good for the person whom it names. `navigates`: a browser is about to show what
+    it asked for, so that a page of ours may come in between.
     """
 
     rule: PathRule
@@ -33,6 +42,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     foreign_host: bool = False
     cross_site: bool = False
     granted: bool = False
+    navigates: bool = False
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +90,9 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Enroll(msgspec.Struct, frozen=True, kw_only=True):
-    """Must set up two-step."""
+    """Must set up two-step; or may say that they do so later, but before `by`."""
+
+    by: int | None = None
 
 
 class Verify(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,8 +209,12 @@ def _person(visit: Visit, identity: Identity, account: Account, known: Known, no
     if not account.active:
         return Deny(reason=INACTIVE)
     if not account.has_factor:
-        asked = standing(account, known.policy, now).required
-        return Enroll() if asked else Allow(outcome=Outcome(subject=account.subject))
+        stands = standing(account, known.policy, now)
+        if stands.required:
+            return Enroll()
+        if visit.navigates and visit.rule.kind in ("default", "step_up") and _is_asked(account, stands, now):
+            return Enroll(by=stands.deadline)
+        return Allow(outcome=Outcome(subject=account.subject))
     session = known.session
     if session is not None and is_live(session, account, identity, known.policy, now):
         if visit.rule.kind != "step_up" or _stepped_up(visit.rule, session, now):
@@ -208,6 +224,11 @@ def _person(visit: Visit, identity: Identity, account: Account, known: Known, no
     if account.is_paused(now):
         return Paused(until=account.opens_at)
     return Verify(factors=usable_factors(account, known.policy))
+
+
+def _is_asked(account: Account, stands: Standing, now: int) -> bool:
+    """Whether somebody who still has time is shown the wizard before they go on."""
+    return stands.status == "grace" and stands.deadline is not None and not is_put_off(account, now)
 
 
 def outcome_of(account: Account, session: Session) -> Outcome:
@@ -236,12 +257,19 @@ def stands_until(visit: Visit, known: Known, decision: Decision, now: int) -> in
         return now
     session, rule = known.session, visit.rule
     if not decision.outcome.verified_at or session is None:
-        # Without a factor: an exemption ends without anything being written that would drop the facts.
-        return FOREVER if known.account is None else standing(known.account, known.policy, now).until
+        return FOREVER if known.account is None else _passes_until(known.account, known.policy, now)
     until = lives_until(session, known.policy)
     if rule.kind == "step_up" and rule.max_age is not None:
         until = min(until, session.verified_at + rule.max_age + 1)
     return until
+
+
+def _passes_until(account: Account, policy: Policy, now: int) -> int:
+    """Until when somebody without a factor passes: exemption and grace end without a write that drops the facts."""
+    stands = standing(account, policy, now)
+    if stands.status != "grace" or stands.deadline is None:
+        return stands.until
+    return min(stands.deadline, account.put_off_at + PUT_OFF_SECONDS) if is_put_off(account, now) else now
 
 
 def observed(decision: Decision) -> Decision:

@@ -23,6 +23,7 @@ EventKind = Literal[
     "admin_code_made",
     "admin_code_spent",
     "enrollment_started",
+    "setup_put_off",
     "factor_added",
     "factor_replaced",
     "factor_removed",

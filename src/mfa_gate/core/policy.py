@@ -16,9 +16,14 @@ RuleKind = Literal["sign_in", "sign_out", "public", "step_up", "default"]
 Status = Literal["inactive", "paused", "enrolled", "exempt", "grace", "missing"]
 Because = Literal["everyone", "own_choice", "policy_off", "exempt", "inactive"]
 """Why two-step is or is not asked of a person; the pages have the sentences."""
+GraceFrom = Literal["policy", "first_seen", "created"]
+"""From when a person's time to set up two-step counts: from the day on which it was first required of anybody, or from
+when they were first seen or their record was made, where that is later."""
 
 HOUR = 3600
 DAY = 24 * HOUR
+PUT_OFF_SECONDS = 12 * HOUR
+"""How long "later" counts: whoever has time to set up two-step is asked once a working day."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +35,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     session_ttl_seconds: int = 12 * HOUR
     idle_ttl_seconds: int = HOUR // 2
     longest_exemption_seconds: int = 90 * DAY
+    grace_seconds: int = 0
+    """How long people who never had two-step may put it off; 0: not at all."""
+    grace_from: GraceFrom = "policy"
+    first_required_at: int = 0
+    """When two-step was first required. Turning it off and on again does not move it, so no time is given twice."""
     changed_at: int = 0
     changed_by: str = ""
     fresh_start_at: int = 0
@@ -84,7 +94,8 @@ def _fits(rule: PathRule, path: str) -> bool:
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a person stands. `required`: the policy asks them for two-step now.
 
-    `until`: when that changes by itself, without anything being written; `FOREVER` if it does not.
+    `until`: when that changes by itself, without anything being written; `FOREVER` if it does not. `deadline`: by when
+    two-step has to be set up, where it will be required and there still is time; None as long as that has no end.
     """
 
     status: Status
@@ -92,11 +103,17 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     covered: bool
     because: Because
     until: int = FOREVER
+    deadline: int | None = None
+
+    @property
+    def applies(self) -> bool:
+        """True if the policy asks them for two-step, now or once their time is over."""
+        return self.because == "everyone"
 
 
 def standing(account: Account, policy: Policy, now: int) -> Standing:
     """The one predicate behind the gate, the list, its filter, the counters and the reports (design §7)."""
-    exempt = is_exempt(account, now)
+    exempt, grace_ends_at = is_exempt(account, now), _grace_ends_at(account, policy, now)
     because: Because = "policy_off"
     if not account.active:
         because = "inactive"
@@ -104,13 +121,16 @@ def standing(account: Account, policy: Policy, now: int) -> Standing:
         because = "exempt" if exempt else "everyone"
     elif account.has_factor:
         because = "own_choice"
-    status, until = _status(account, now, exempt=exempt)
+    status, until = _status(account, now, exempt=exempt, grace_ends_at=grace_ends_at)
+    deadline = max(grace_ends_at, account.exempt_until if because == "exempt" else 0)
+    has_time = status in ("grace", "exempt") and because in ("exempt", "everyone")
     return Standing(
         status=status,
-        required=because == "everyone",
+        required=because == "everyone" and status != "grace",
         covered=account.has_factor,
         because=because,
         until=until,
+        deadline=deadline if has_time and deadline < FOREVER else None,
     )
 
 
@@ -120,7 +140,27 @@ def is_exempt(account: Account, now: int) -> bool:
     return exemption is not None and exemption.given_at - SKEW_SECONDS <= now < exemption.until
 
 
-def _status(account: Account, now: int, *, exempt: bool) -> tuple[Status, int]:
+def _grace_ends_at(account: Account, policy: Policy, now: int) -> int:
+    """When this person's time to set up ends; `FOREVER` while it has not begun, 0 if they have none.
+
+    # Security: computed from the policy of now and from what never changes, so that nothing renews it: not signing in
+    again, not turning two-step off, not an administrator's turning the policy off and on. A clock set back to before it
+    began gives no time at all.
+    """
+    if not (policy.require_two_step and policy.grace_seconds) or account.had_factor:
+        return 0
+    own = 0
+    if policy.grace_from == "first_seen":
+        own = account.first_seen_at or FOREVER
+    elif policy.grace_from == "created":
+        own = account.created_at or account.first_seen_at
+    if own >= FOREVER:
+        return FOREVER
+    begins_at = max(policy.first_required_at, own)
+    return begins_at + policy.grace_seconds if begins_at - SKEW_SECONDS <= now else 0
+
+
+def _status(account: Account, now: int, *, exempt: bool, grace_ends_at: int) -> tuple[Status, int]:
     """The first status that fits, and until when nothing but a write changes where the person stands."""
     ends = account.exempt_until if exempt else FOREVER
     if not account.active:
@@ -129,7 +169,14 @@ def _status(account: Account, now: int, *, exempt: bool) -> tuple[Status, int]:
         return "paused", min(account.opens_at, ends)
     if account.has_factor:
         return "enrolled", ends
-    return ("exempt", ends) if exempt else ("missing", FOREVER)
+    if exempt:
+        return "exempt", ends
+    return ("grace", grace_ends_at) if now < grace_ends_at else ("missing", FOREVER)
+
+
+def is_put_off(account: Account, now: int) -> bool:
+    """True while somebody who has time to set up has said "later" so lately that they are not asked again."""
+    return abs(now - account.put_off_at) < PUT_OFF_SECONDS
 
 
 def usable_factors(account: Account, policy: Policy) -> tuple[FactorKind, ...]:

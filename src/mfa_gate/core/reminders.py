@@ -94,18 +94,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-def deadline_of(standing: Standing) -> int | None:
-    """By when two-step has to be set up, where there still is time. Where the policy is off, an exemption sets none."""
-    has_time = standing.status == "grace" or standing.status == standing.because == "exempt"
-    return standing.until if has_time else None
-
-
 def why_skipped(account: Account, standing: Standing, run: ReminderRun, now: int) -> Skipped | None:
     """Why somebody is not reminded now; None if they are (W20: at most one a day)."""
     if run.template == "deadline":
         wanted = is_due(account, standing, now)
     else:
-        wanted = standing.status == "grace" or (standing.status == "missing" and standing.required)
+        wanted = standing.status in REMINDED and standing.applies
     if not wanted:
         return "not_needed"
     last = account.reminder
@@ -116,7 +110,7 @@ def why_skipped(account: Account, standing: Standing, run: ReminderRun, now: int
 
 def is_due(account: Account, standing: Standing, now: int) -> bool:
     """True if a deadline has come near since this person was last reminded."""
-    deadline = deadline_of(standing)
+    deadline = standing.deadline
     if deadline is None:
         return False
     # Of an exemption for three days nobody has to hear a week before its end.

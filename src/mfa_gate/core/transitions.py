@@ -311,6 +311,12 @@ def renewed_codes(
     return after, (event(after, "recovery_codes_made", actor, now, ("owner",), number=len(code_hashes)),)
 
 
+def put_off(account: Account, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
+    """Somebody who still has time was asked to set up two-step, and does so later."""
+    after = replace(account, put_off_at=now)
+    return after, (event(after, "setup_put_off", actor, now),)
+
+
 def turned_off(account: Account, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
     """Two-step is off for this person, by themselves."""
     after = without_factors(account)

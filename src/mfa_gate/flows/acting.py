@@ -34,7 +34,14 @@ def requirement_set(
     before: Policy, actor: Actor, now: int, *, require_two_step: bool, reason: str
 ) -> tuple[Policy, Event]:
     """The policy with the switch as given, and its event."""
-    after = replace(before, require_two_step=require_two_step, changed_at=now, changed_by=actor.shown)
+    after = replace(
+        before,
+        require_two_step=require_two_step,
+        # Security: never moved again, or turning the policy off and on would give everybody new time.
+        first_required_at=before.first_required_at or (now if require_two_step else 0),
+        changed_at=now,
+        changed_by=actor.shown,
+    )
     details = {
         "require_two_step": _word(after),
         "before": _word(before),

@@ -28,7 +28,7 @@ from mfa_gate.core.decision import (
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import SYSTEM
 from mfa_gate.core.headers import fold_header
-from mfa_gate.core.messages import GateRequest, printable
+from mfa_gate.core.messages import GateRequest, is_navigation, printable
 from mfa_gate.core.origins import origin_of
 from mfa_gate.core.policy import PathRule, Policy, match_rule
 from mfa_gate.core.transitions import event, same_spelling, seen
@@ -158,7 +158,8 @@ class Checker:
     def again(self, visit: Visit, facts: CachedFacts | None) -> bool:
         """Whether a visit that passed would still pass now; for answers that take long. May block on the store."""
         now = int(self._clock())
-        visit = replace(visit, granted=self._granted.names(visit.identity, now))
+        # What has begun to be shown is not broken off to ask whether somebody wants to set up two-step.
+        visit = replace(visit, granted=self._granted.names(visit.identity, now), navigates=False)
         try:
             if facts is not None:
                 known = self._read(*facts.key, now, look="store").known
@@ -228,6 +229,7 @@ class Checker:
             foreign_host=foreign_host(request, self._bearings.public_url),
             cross_site=request.header("sec-fetch-site") == "cross-site",
             granted=self._granted.names(attribution.identity, now),
+            navigates=request.method == "GET" and is_navigation(request),
         )
 
     def _know(

@@ -18,7 +18,6 @@ from mfa_gate.core.reminders import (
     Result,
     claimed,
     concluded,
-    deadline_of,
     why_skipped,
 )
 from mfa_gate.flows.committing import Committer
@@ -70,7 +69,7 @@ class Delivering:
         if run.dry:
             return Result(account_id=account.id, outcome="sent")
         now = self._now
-        deadline = deadline_of(standing(account, policy, now))
+        deadline = standing(account, policy, now).deadline
         letter = self._writer.reminder(account, verdict, deadline, run.id, now)
         refused = courier.offer(letter)
         if refused is None:

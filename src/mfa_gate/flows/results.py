@@ -142,6 +142,10 @@ class Codes(msgspec.Struct, frozen=True, kw_only=True):
     codes: tuple[str, ...]
 
 
+class PutOff(msgspec.Struct, frozen=True, kw_only=True):
+    """Two-step is not set up now; while there is time, nobody is asked again for some hours."""
+
+
 class TurnedOff(msgspec.Struct, frozen=True, kw_only=True):
     """Two-step is off for this person, and all their sessions are ended."""
 

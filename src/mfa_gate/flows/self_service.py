@@ -9,13 +9,14 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Totp
-from mfa_gate.core.policy import standing
+from mfa_gate.core.policy import is_put_off, standing
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.core.transitions import (
     Accepted,
     Paused,
     Rejected,
     event,
+    put_off,
     renewed_codes,
     signed_out_everywhere,
     turned_off,
@@ -31,6 +32,7 @@ from mfa_gate.flows.results import (
     NeedsVerification,
     NotAllowed,
     NotFound,
+    PutOff,
     SignedOut,
     Started,
     TurnedOff,
@@ -217,6 +219,22 @@ class SelfService:
                 return change_of(account, step), step.result
             after, events = turned_off(step.account, me.actor, now)
             return Change(account=after, events=(*step.events, *events), end_sessions="all"), TurnedOff()
+
+        return self._committer.run(visitor.account.id, plan, now)
+
+    def put_off(self, visitor: Visitor, now: int) -> PutOff | NotAllowed:
+        """Set up two-step later; written down where there is a deadline, `NotAllowed("required")` where it is over."""
+
+        def plan(found: Account | None) -> tuple[Change | None, PutOff | NotAllowed]:
+            account = present(found)
+            stands = standing(account, visitor.policy, now)
+            if stands.required and not account.has_factor:
+                return None, NotAllowed(reason="required")
+            # The trail names the first "later" of a working day, however often it is clicked.
+            if stands.status != "grace" or is_put_off(account, now):
+                return None, PutOff()
+            after, events = put_off(account, visitor.actor, now)
+            return Change(account=after, events=events), PutOff()
 
         return self._committer.run(visitor.account.id, plan, now)
 

@@ -112,11 +112,12 @@ def take_sign_out(call: Call) -> GateResponse:
 def _view(caller: Caller) -> AccountSettings:
     visitor, now = caller.visitor, caller.call.now
     account, session = visitor.account, visitor.session
-    required = standing(account, visitor.policy, now).required
+    stands = standing(account, visitor.policy, now)
     opens_at = account.opens_at if account.is_paused(now) else None
     return AccountSettings(
         on=account.has_factor,
-        required=required,
+        required=stands.required,
+        required_from=stands.deadline if stands.applies else None,
         since=account.two_step_since or None,
         exempt_until=account.exempt_until if is_exempt(account, now) else None,
         paused_until=None if opens_at is None or opens_at >= FOREVER else opens_at,
@@ -124,7 +125,7 @@ def _view(caller: Caller) -> AccountSettings:
         recovery_left=len(account.recovery.hashes) if account.recovery else None,
         recovery_total=account.recovery.total if account.recovery else 0,
         sessions=session_lines(caller.call.services.self_service.sessions(visitor, now), session),
-        may_turn_off=not required and session is not None and "turn_off" in powers(session.factor),
+        may_turn_off=not stands.required and session is not None and "turn_off" in powers(session.factor),
         notice=told(caller, get_args(AccountNotice)),
     )
 

@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.messages import GateResponse
-from mfa_gate.core.policy import Status
+from mfa_gate.core.policy import Status, standing
 from mfa_gate.flows.reporting import Overview
 from mfa_gate.ports import Row
 from mfa_gate.web.admin_reminder_pages import (
@@ -34,6 +34,7 @@ _CHANGES = frozenset(get_args(EventKind)) - {
     "account_seen",
     "profile_changed",
     "enrollment_started",
+    "setup_put_off",
     "verified",
     "code_rejected",
     "tried_while_paused",
@@ -139,7 +140,7 @@ def _user_line(caller: Caller, row: Row) -> UserLine:
         status=row.status,
         ways=("totp",) if account.totps else (),
         last_confirmed_at=account.last_verified_at or None,
-        deadline=account.exempt_until if row.status == "exempt" else None,
+        deadline=standing(account, caller.visitor.policy, caller.call.now).deadline,
         groups=account.groups,
         may_remind=may_remind(caller, account, row.status),
     )

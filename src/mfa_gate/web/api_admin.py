@@ -8,7 +8,7 @@ from typing import Any
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.messages import GateResponse
-from mfa_gate.core.policy import Policy, Status, is_exempt, usable_factors
+from mfa_gate.core.policy import Policy, Status, is_exempt, standing, usable_factors
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.finding import Sought
 from mfa_gate.flows.reporting import Profile
@@ -145,7 +145,7 @@ def _user(account: Account, status: Status, policy: Policy, now: int) -> User:
         groups=account.groups,
         status=status,
         factors=usable_factors(account, policy),
-        deadline=None,
+        deadline=standing(account, policy, now).deadline,
         exemption=_exemption(account, now),
         first_seen_at=account.first_seen_at or None,
         last_verified_at=account.last_verified_at or None,

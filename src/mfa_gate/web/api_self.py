@@ -33,11 +33,7 @@ def _status(call: Call, _: Nothing) -> GateResponse:
             client="web",
             state=_state(visitor, required=stands.required),
             factors=usable_factors(account, visitor.policy),
-            policy=Asked(
-                required=stands.required,
-                # Asked again once the exception is over.
-                deadline=stands.until if stands.status == stands.because == "exempt" else None,
-            ),
+            policy=Asked(required=stands.required, deadline=stands.deadline),
             # A pause that only help ends has no seconds to wait.
             retry_after=wait if wait is not None and wait < FOREVER - call.now else None,
         )

@@ -27,6 +27,9 @@ TELLINGS: Mapping[str, Telling] = {
     ),
     "admin_code_made": Telling(N_("Setup code made"), N_("{actor} made a setup code for {person}.")),
     "admin_code_spent": Telling(N_("Setup code used"), N_("{person} used a setup code.")),
+    "setup_put_off": Telling(
+        N_("Set-up put off"), N_("{person} was asked to set up two-step and chose to do so later.")
+    ),
     "enrollment_started": Telling(N_("Setup begun"), N_("{person} began to set up two-step.")),
     "factor_added": Telling(N_("Two-step set up"), N_("{person} added an authenticator app.")),
     "factor_replaced": Telling(N_("App replaced"), N_("{person} replaced their authenticator app.")),

@@ -117,7 +117,8 @@ def _go_back(caller: Caller, _: Form) -> GateResponse:
 
 
 def _do_later(caller: Caller, _: Form) -> GateResponse:
-    if _is_required(caller):
+    call = caller.call
+    if isinstance(call.services.self_service.put_off(caller.visitor, call.now), NotAllowed):
         return caller.go("setup")
     caller = caller.enrolling(None)
     if _is_ours(caller, caller.pending.next):
@@ -169,11 +170,13 @@ def _state(caller: Caller) -> State:
 
 def _choose(caller: Caller, problem: CodeProblem | None = None, *, pause: Pause | None = None) -> SetupChoose:
     account, now = caller.visitor.account, caller.call.now
+    stands = standing(account, caller.visitor.policy, now)
     state = throttle(account.setup_code.strikes, now) if account.setup_code else None
     return SetupChoose(
         ways=(SetupWay(kind="totp"),),
-        required=_is_required(caller),
-        may_wait=not _is_required(caller),
+        required=stands.applies,
+        deadline=stands.deadline,
+        may_wait=not stands.required,
         asks_setup_code=caller.call.services.self_service.asks_setup_code(account),
         setup_code_problem=problem,
         pause=pause or (paused(state.until) if isinstance(state, Waiting) else None),
@@ -194,10 +197,6 @@ def _scan(begun: Started, problem: CodeProblem | None = None) -> SetupScan:
 def _is_ours(caller: Caller, place: str) -> bool:
     """Whether a way leads to one of our own pages; before there is two-step, that is one of administration."""
     return place == caller.call.mount or place.startswith(f"{caller.call.mount}/")
-
-
-def _is_required(caller: Caller) -> bool:
-    return standing(caller.visitor.account, caller.visitor.policy, caller.call.now).required
 
 
 def _unverified(caller: Caller) -> GateResponse | None:
