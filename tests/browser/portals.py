@@ -12,12 +12,14 @@ from typing import Any, cast
 
 import pyotp
 import uvicorn
+from msgspec.structs import replace
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from examples.flask_app import portal as flask_portal
 from examples.starlette_app import portal as starlette_portal
 from mfa_gate.cli.demo_site import Site, make_site
 from mfa_gate.gate import Gate
+from mfa_gate.settings import Mail
 from mfa_gate.wiring import Sources
 from tests.cli.demos import App
 
@@ -51,13 +53,15 @@ class Portal:
 
 
 @contextmanager
-def served(app: App, folder: Path) -> Iterator[Portal]:
-    """The portal of this kind, with a store of its own, until the block ends."""
+def served(app: App, folder: Path, mail: Mail | None = None) -> Iterator[Portal]:
+    """The portal of this kind, with a store of its own, until the block ends; mail goes there or into a folder."""
     clock = Clock()
     sources = Sources(clock=clock)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         site = make_site(folder, app, port=port, store_url=None, sources=sources, environ=os.environ)
+        if mail is not None:
+            site = replace(site, settings=replace(site.settings, mail=mail))
         gate = Gate(site.settings, sources=sources)
         serve, stop = (_flask if app == "flask" else _starlette)(gate, site.secret, listener)
         thread = threading.Thread(target=serve)
