@@ -12,6 +12,7 @@ from mfa_gate.core.accounts import Account, Identity
 from mfa_gate.core.checkpoints import Anchor, Entry, Reached, Signed
 from mfa_gate.core.events import Event
 from mfa_gate.core.grants import Grant
+from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
@@ -128,20 +129,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Some rows in name order, and the cursor of the next page (None at the end)."""
+    """Some rows in order, and after which place the next page begins (None at the end)."""
 
     rows: tuple[Row, ...]
-    next: str | None
+    next: Place | None
 
 
 class Directory(Protocol):
     """Used by the Users list and the overview; indexes decide nothing but what is shown."""
 
-    def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
-        """One page of accounts; `prefix` matches the start of name, e-mail or subject, folded."""
+    def people(
+        self, who: Filter, *, sort: Sort = "name", after: Place | None = None, limit: int, now: int
+    ) -> Page:
+        """One page of the accounts that fit a filter.
 
-    def counts(self, now: int) -> dict[Status, int]:
-        """How many people have each status."""
+        From page to page nobody comes twice and nobody is left out, whoever is added meanwhile; where `sort` is by
+        a time or a name that changes for somebody, that person may.
+        """
+
+    def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
+        """How many people have each status, of those whom a filter is about, whatever statuses it names.
+
+        None for a prefix, or for a group beside `never_seen`: that is not known without looking for them.
+        """
 
 
 class Traffic(Protocol):

@@ -572,7 +572,9 @@ ROWS: dict[str, tuple[str, ...]] = {
     "gone with its head": ("DELETE FROM account WHERE id = :id", "DELETE FROM register WHERE account = :id"),
     "without its head": ("DELETE FROM register WHERE account = :id",),
     "of another version": ("UPDATE account SET version = version - 1 WHERE id = :id",),
-    "said to have no factor": ("UPDATE account SET sealed = randomblob(200), has_factor = 0 WHERE id = :id",),
+    "said to have no factor": (
+        "UPDATE account SET sealed = randomblob(200), stands = 'missing' WHERE id = :id",
+    ),
     "another's head": (
         "UPDATE register SET sealed = (SELECT sealed FROM register WHERE account = :other) WHERE account = :id",
     ),

@@ -1,8 +1,9 @@
 """What the list, the overview, a profile and the trail say; the store is real, the numbers are counted by hand."""
 
 from mfa_gate.core.accounts import account_id
+from mfa_gate.core.listing import EVERYBODY, STATUSES, Filter
 from mfa_gate.flows.finding import Sought
-from mfa_gate.flows.reporting import Profile
+from mfa_gate.flows.reporting import Listed, Profile
 from mfa_gate.flows.results import NotFound
 from tests.flows.house import NOW, House, wrong
 
@@ -28,19 +29,37 @@ def test_coverage_counts_who_is_paused_too(house: House) -> None:
     assert overview.policy == house.store.policy()
 
 
+def listed(found: Listed | NotFound) -> Listed:
+    assert isinstance(found, Listed)
+    return found
+
+
 def test_the_list_is_paged_filtered_and_searched(house: House) -> None:
     for subject in ("alice", "albert", "bob"):
         house.visitor(subject)
     house.enroll("carol")
-    page = house.reporting.people(status=None, prefix="", after=None, limit=3, now=LATER)
+    page = listed(house.reporting.people(EVERYBODY, limit=3, now=LATER))
     assert [row.account.subject for row in page.rows] == ["albert", "alice", "bob"]
-    rest = house.reporting.people(status=None, prefix="", after=page.next, limit=3, now=LATER)
+    rest = listed(house.reporting.people(EVERYBODY, after=page.next, limit=3, now=LATER))
     assert [(row.account.subject, row.status) for row in rest.rows] == [("carol", "enrolled")]
     assert rest.next is None
-    some = house.reporting.people(status="missing", prefix=" AL ", after=None, limit=0, now=LATER)
+    some = listed(house.reporting.people(Filter(statuses=("missing",), prefix=" AL "), limit=0, now=LATER))
     assert [row.account.subject for row in some.rows] == ["albert"]
-    many = house.reporting.people(status=None, prefix="x" * 100_000, after=None, limit=10**9, now=LATER)
+    many = listed(house.reporting.people(Filter(prefix="x" * 100_000), limit=10**9, now=LATER))
     assert many.rows == ()
+    everybody = house.reporting.everybody(EVERYBODY, sort="-name", now=LATER)
+    assert [row.account.subject for row in everybody] == ["carol", "bob", "alice", "albert"]
+    assert house.reporting.counts(Filter(group="nobody's"), LATER) == dict.fromkeys(STATUSES, 0)
+    assert house.reporting.counts(Filter(prefix="a"), LATER) is None
+
+
+def test_a_cursor_of_another_order_or_of_nobody_s_making_is_not_found(house: House) -> None:
+    for subject in ("alice", "bob"):
+        house.visitor(subject)
+    first = listed(house.reporting.people(EVERYBODY, limit=1, now=LATER))
+    for cursor, sort in (("", "name"), ("x" * 100_000, "name"), ("\udc80", "name"), (first.next, "-name")):
+        found = house.reporting.people(EVERYBODY, after=cursor, sort=sort, limit=1, now=LATER)  # type: ignore[arg-type]
+        assert found == NotFound()
 
 
 def test_a_profile_has_standing_sessions_and_history(house: House) -> None:
@@ -94,7 +113,7 @@ def test_what_fits_nothing_gives_nothing(house: House) -> None:
         assert report.audit(Sought(kind=odd), limit=5).events == ()
     for position in (0, -1, 2**70):
         assert report.audit(before=position, limit=5).events == ()
-    house.reporting.people(status=None, prefix="\udc80", after="\udc80", limit=5, now=LATER)
+    assert listed(report.people(Filter(prefix="\udc80", group="\udc80"), limit=5, now=LATER)).rows == ()
 
 
 def test_the_organization_has_a_chain_of_its_own(house: House) -> None:

@@ -1,83 +1,16 @@
-"""Documents in general: what lists are found by, and what cannot be read."""
+"""Documents in general: what cannot be read."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from mfa_gate.core import events
-from mfa_gate.core.accounts import RecoveryCodes
 from mfa_gate.core.errors import RecordCorrupt
-from mfa_gate.core.policy import Policy, standing
-from mfa_gate.core.throttle import FOREVER
 from mfa_gate.stores.audit_keys import next_link
-from mfa_gate.stores.documents import Documents, cursor_at, index_of, position_of, read_event
+from mfa_gate.stores.documents import Documents, read_event
 from mfa_gate.stores.registers import Register
-from tests.stores.contract import NOW, event, person, totp
+from tests.stores.contract import event
 from tests.stores.files import sealer
-
-CODES = RecoveryCodes(made_at=NOW, hashes=(b"h",), total=10)
-STRIKES = st.fixed_dictionaries(
-    {
-        "paused_until": st.integers(0, 9),
-        "disabled": st.booleans(),
-        "shares": st.sampled_from([(), (("s", 50),)]),
-    }
-)
-
-
-def test_an_index_row_is_derived_from_the_account() -> None:
-    row = index_of(
-        person(
-            "U-1", name="Ærø Ünal ", email="A@Example.org", groups=("g",), last_verified_at=5, totps=(totp(),)
-        )
-    )
-    assert (row.name_key, row.email_key, row.subject_key) == ("ærø ünal", "a@example.org", "u-1")
-    assert (row.has_factor, row.paused_until, row.active) == (True, 0, True)
-    assert (row.first_seen_at, row.last_verified_at, row.groups) == (NOW, 5, ("g",))
-    assert index_of(person("U-1")).name_key == "u-1"
-
-
-def test_an_account_that_only_a_reset_opens_is_paused_for_ever() -> None:
-    assert index_of(person("u", totps=(totp(disabled=True),))).paused_until == FOREVER
-
-
-@given(
-    apps=st.lists(STRIKES, max_size=3),
-    codes=st.none() | STRIKES,
-    active=st.booleans(),
-    now=st.integers(0, 10),
-)
-def test_the_index_tells_the_status_that_the_account_has(
-    apps: list[dict[str, object]], codes: dict[str, object] | None, active: bool, now: int
-) -> None:
-    account = person(
-        "u",
-        active=active,
-        totps=tuple(totp(**each) for each in apps),
-        recovery=codes and replace(CODES, strikes=totp(**codes).strikes),
-    )
-    row = index_of(account)
-    told = (
-        "inactive"
-        if not row.active
-        else "paused"
-        if row.paused_until > now
-        else "enrolled"
-        if row.has_factor
-        else "missing"
-    )
-    assert told == standing(account, Policy(), now).status
-
-
-@given(st.text(), st.text(alphabet="0123456789abcdef", max_size=32))
-def test_a_cursor_is_the_place_that_it_was_made_for(name_key: str, account_id: str) -> None:
-    assert position_of(cursor_at(name_key, account_id)) == (name_key, account_id)
-
-
-@given(st.text())
-def test_every_text_is_some_cursor(text: str) -> None:
-    assert all(isinstance(part, str) for part in position_of(text))
 
 
 @pytest.mark.parametrize("record", [b"", b"{}", b"\xff", b"[1]", b'{"kind":"unheard_of"}'])

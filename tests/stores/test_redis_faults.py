@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import MfaGateError, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG
+from mfa_gate.core.listing import EVERYBODY, Filter
 from mfa_gate.ports import Change
 from mfa_gate.stores.redis import RedisStore
 from mfa_gate.stores.redis_keys import SHARDS, key, last_key, live_key, shard_of
@@ -302,7 +303,7 @@ def test_j03_j08_a_server_that_cannot_save_refuses_commits_whole(
 
 
 @pytest.mark.parametrize(
-    "part", ["shard", "accounts", "heads", "last", "events", "kind:verified", "name:enrolled", "live"]
+    "part", ["shard", "accounts", "heads", "last", "events", "kind:verified", "names:enrolled", "live"]
 )
 def test_j03_a_key_of_another_type_refuses_the_commit_whole(
     store: RedisStore, shell: Shell, part: str
@@ -348,8 +349,8 @@ def test_a_user_of_its_own_is_all_that_the_gate_needs(server: RedisServer, shell
     store.touch(((ALICE, "k1"),), NOW + 60)
     store.end_session(session(alice, "k1"), (event("signed_out", alice),), NOW)
     store.count_traffic({("/", "none"): 1}, NOW)
-    assert store.people(status="enrolled", prefix="a", after=None, limit=9, now=NOW).rows
-    assert store.counts(NOW)["enrolled"] == 1
+    assert store.people(Filter(statuses=("enrolled",), prefix="a"), limit=9, now=NOW).rows
+    assert (store.counts(EVERYBODY, NOW) or {})["enrolled"] == 1
     assert store.lease("job", "me", 9, NOW)
     assert store.feed().poll(0) == ()
     assert store.repair() == 0

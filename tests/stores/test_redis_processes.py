@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.core.listing import EVERYBODY
 from mfa_gate.stores.redis import RedisStore
 from tests.stores.contract import NOW, person, put, session
 from tests.stores.redis_servers import RedisServer, Servers, make, reopen
@@ -43,7 +44,7 @@ def test_a_store_is_used_on_both_sides_of_a_fork(store: RedisStore, url: str) ->
         check=False,
     )
     assert (process.returncode, process.stdout, process.stderr) == (0, "[0, 0, 0, 0] 5\n", "")
-    rows = store.people(status=None, prefix="", after=None, limit=99, now=NOW).rows
+    rows = store.people(EVERYBODY, limit=99, now=NOW).rows
     versions = {row.account.subject: row.account.version for row in rows}
     assert versions == {"parent": 21, **{f"child{number}": 10 for number in range(4)}}
     assert store.broken_chain() is None

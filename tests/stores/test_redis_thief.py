@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG
+from mfa_gate.core.listing import EVERYBODY, Filter
 from mfa_gate.ports import Change
 from mfa_gate.stores.redis import RedisStore
 from mfa_gate.stores.redis_keys import SHARDS, key, last_key, live_key, shard_of
@@ -303,14 +304,16 @@ def test_the_index_decides_nothing_but_where_somebody_is_looked_for(store: Redis
     for account, name in ((BOB, "bob"), (ALICE, "alice")):
         shard = shard_of(account)
         for stands in ("missing", "enrolled"):
-            thief.run("DEL", key(shard, "name", stands))
-        thief.run("ZADD", key(shard, "name", "enrolled"), 0, f"zz {name}\0{account}\0\0{name}")
-        thief.run("ZADD", key(shard, "name", "enrolled"), 0, f"zzz {name}")
-        thief.run("ZADD", key(shard, "paused"), 10**12, account)
+            thief.run("DEL", key(shard, "names", stands))
+        thief.run("ZADD", key(shard, "names", "enrolled"), 0, f"zz {name}\0{account}\0\0{name}\0{0:09x}")
+        thief.run("ZADD", key(shard, "names", "enrolled"), 0, f"zzz {name}")
+        thief.run("ZADD", key(shard, "times", "enrolled"), 0, f"not a time {name}")
+        thief.run("ZADD", key(shard, "until", "paused"), 10**12, account)
     assert store.account(BOB) == replace(person("bob"), version=2)
-    found = store.people(status="enrolled", prefix="", after=None, limit=1, now=NOW)
+    found = store.people(Filter(statuses=("enrolled",)), limit=1, now=NOW)
     assert [row.account.subject for row in found.rows] == ["alice"]
-    everybody = store.people(status=None, prefix="", after=None, limit=9, now=NOW)
+    assert len(store.people(EVERYBODY, sort="-last_verified", limit=9, now=NOW).rows) == 2
+    everybody = store.people(EVERYBODY, limit=9, now=NOW)
     assert {row.account.subject: row.status for row in everybody.rows} == {
         "alice": "enrolled",
         "bob": "missing",

@@ -8,11 +8,13 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import StaleState, StoreUnavailable
+from mfa_gate.core.listing import EVERYBODY, Filter
 from mfa_gate.flows.committing import Committer
 from mfa_gate.ports import Change
 from mfa_gate.stores.redis import RedisStore
-from mfa_gate.stores.redis_keys import SHARDS, position_of, stream_id_before
+from mfa_gate.stores.redis_keys import SHARDS, key, position_of, shard_of, stream_id_before
 from tests.stores.contract import NOW, challenge, event, kinds, person, put, session
+from tests.stores.directory_contract import exempt_until
 from tests.stores.redis_servers import Servers, make, reopen
 from tests.stores.redis_wire import Wire
 
@@ -123,10 +125,10 @@ def test_lists_and_counters_take_few_round_trips(
         put(store, person(f"u{number}"))
 
     def page(prefix: str) -> Callable[[], object]:
-        return lambda: store.people(status=None, prefix=prefix, after=None, limit=20, now=NOW)
+        return lambda: store.people(Filter(prefix=prefix), limit=20, now=NOW)
 
     wanted: tuple[tuple[Callable[[], object], int], ...] = (
-        (lambda: store.counts(NOW), 1),
+        (lambda: store.counts(EVERYBODY, NOW), 1),
         (page(""), 5),
         (page("u1"), 9),  # policy, matches, records; what is asked of 16 shards goes out in pieces
         (lambda: store.events(account_id=None, kind=None, before=None, limit=20), 3),
@@ -138,12 +140,35 @@ def test_lists_and_counters_take_few_round_trips(
     assert [trips(act) <= most for act, most in wanted] == [True] * len(wanted)
 
 
+def test_j17_a_store_of_the_layout_before_is_put_into_the_lists(store: RedisStore, servers: Servers) -> None:
+    bob = put(store, person("bob", exemption=exempt_until(NOW + 9), groups=("nurses",)))
+    broken = put(store, person("carol"))
+    lists = ("names:*", "times:*", "emails:*", "subjects:*", "until:*")
+    server = servers.running("redis-7")
+    with server.client() as client:
+        client.delete(*(name for each in lists for name in client.keys(f"mfa:*:{each}")))
+        client.hset(key(shard_of(broken.id), "accounts"), broken.id, "1:broken")
+        for shard in SHARDS:
+            client.hset(key(shard, "shard"), "layout", 1)
+            client.zadd(key(shard, "name", "missing"), {"x": 0})
+            client.zadd(key(shard, "paused"), {"x": 0})
+        for _ in range(2):
+            newer = reopen(server.url, timeout_seconds=10)
+            found = newer.people(Filter(group="nurses"), limit=9, now=NOW).rows
+            assert [row.account for row in found] == [bob]
+            assert sum((newer.counts(EVERYBODY, NOW) or {}).values()) == 2  # with Alice
+            assert newer.account(bob.id) == bob
+            newer.close()
+        assert not client.exists(*(key(shard, old) for shard in SHARDS for old in ("name:missing", "paused")))
+        assert {client.hget(key(shard, "shard"), "layout") for shard in SHARDS} == {b"2"}
+
+
 def test_noscript_a_script_that_the_server_forgot_is_sent_again(store: RedisStore, servers: Servers) -> None:
     server = servers.running("redis-7")
     with server.client() as client:
         for act in (
             lambda: store.facts(ALICE, "k1", NOW),
-            lambda: store.counts(NOW),
+            lambda: store.counts(EVERYBODY, NOW),
             lambda: put(store, person("alice", version=1)),
             lambda: store.touch(((ALICE, "k1"),), NOW + 60),
         ):
@@ -228,8 +253,8 @@ def test_j03_every_error_of_the_server_is_unavailable_with_a_cure_and_heals(
         lambda: store.touch(((ALICE, "k1"),), NOW),
         lambda: store.commit_policy(store.policy(), (), NOW),
         lambda: store.record((event("act_refused"),), NOW),
-        lambda: store.people(status=None, prefix="", after=None, limit=1, now=NOW),
-        lambda: store.counts(NOW),
+        lambda: store.people(EVERYBODY, limit=1, now=NOW),
+        lambda: store.counts(EVERYBODY, NOW),
         lambda: store.count_traffic({("/", "none"): 1}, NOW),
         store.traffic,
         lambda: store.events(account_id=None, kind=None, before=None, limit=1),

@@ -17,6 +17,7 @@ import pytest
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import StoreUnavailable
+from mfa_gate.core.listing import EVERYBODY
 from mfa_gate.stores.sqlite import SqliteStore
 from tests.stores.contract import NOW, at_once, event, kinds, person, put, session
 from tests.stores.disks import Disk, disk
@@ -208,7 +209,7 @@ def test_a_store_is_used_on_both_sides_of_a_fork(store: SqliteStore, tmp_path: P
     process = forker(tmp_path, "share")
     said, _ = process.communicate(timeout=120)
     assert (process.returncode, said) == (0, "[0, 0, 0, 0]\n")
-    rows = store.people(status=None, prefix="", after=None, limit=99, now=NOW).rows
+    rows = store.people(EVERYBODY, limit=99, now=NOW).rows
     versions = {row.account.subject: row.account.version for row in rows}
     assert versions == {"parent": 21, **{f"child{number}": 10 for number in range(4)}}
     assert store.broken_chain() is None

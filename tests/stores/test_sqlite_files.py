@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import SYSTEM, Actor
+from mfa_gate.core.listing import EVERYBODY, Filter
 from mfa_gate.ports import Store
 from mfa_gate.stores import sqlite_schema as schema
 from mfa_gate.stores.documents import EVERYTHING
@@ -21,6 +22,7 @@ from mfa_gate.stores.sqlite import SqliteStore
 from mfa_gate.stores.sqlite_commits import CHANGES_KEPT
 from mfa_gate.stores.sqlite_connection import Connections
 from tests.stores.contract import NOW, event, person, put, session
+from tests.stores.directory_contract import exempt_until
 from tests.stores.files import AUDIT_KEY, KEYS, STORE_ID, file_of, make, reopen, sealer
 
 
@@ -201,7 +203,7 @@ def test_an_older_schema_is_brought_up_to_date_once_and_keeps_what_is_in_it(
     with closing(make(tmp_path)) as store:
         alice = put(store, person("alice"))
         monkeypatch.setattr(
-            schema, "STEPS", (*schema.STEPS, (1, ("CREATE TABLE later (x)", "INSERT INTO later VALUES (1)")))
+            schema, "STEPS", (*schema.STEPS, (6, ("CREATE TABLE later (x)", "INSERT INTO later VALUES (1)")))
         )
         for _ in range(2):
             with closing(reopen(tmp_path)) as newer:
@@ -210,7 +212,50 @@ def test_an_older_schema_is_brought_up_to_date_once_and_keeps_what_is_in_it(
     with closing(sqlite3.connect(file_of(tmp_path))) as db:
         assert db.execute("SELECT * FROM later").fetchall() == [(1,)]
         steps = db.execute("SELECT * FROM schema_step").fetchall()
-        assert steps == [(version, 1) for version in range(1, len(schema.STEPS) + 1)]
+        assert steps == [(version, oldest) for version, (oldest, _) in enumerate(schema.STEPS, start=1)]
+
+
+_BEFORE_LISTS = (
+    *(f"DROP INDEX account_by_{key}" for key in ("name", "time", "email", "subject", "end")),
+    *(f"DROP TABLE {table}" for table in ("member", "tally")),
+    *(f"ALTER TABLE account DROP COLUMN {column}" for column in ("stands", "until")),
+    *(
+        f"ALTER TABLE account ADD COLUMN {column} NOT NULL DEFAULT 0"
+        for column in ("has_factor", "paused_until", "active", "first_seen_at", "groups")
+    ),
+    *(
+        f"CREATE INDEX account_by_{key} ON account (active)"
+        for key in ("name", "email", "subject", "state", "pause")
+    ),
+    "DELETE FROM schema_step WHERE version = 6",
+)
+
+
+def make_then(place: Path, then: pytest.MonkeyPatch) -> SqliteStore:
+    """A store as the version made it that brought the lists."""
+    then.setattr(schema, "STEPS", schema.STEPS[:6])
+    return make(place)
+
+
+def test_j17_a_store_from_before_the_lists_is_put_into_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as then, closing(make_then(tmp_path, then)) as store:
+        alice = put(store, person("alice", groups=("nurses",), last_verified_at=7))
+        bob = put(store, person("bob", exemption=exempt_until(NOW + 9), groups=("nurses",)))
+        broken = put(store, person("carol"))
+    for statement in _BEFORE_LISTS:
+        run(file_of(tmp_path), statement)
+    run(file_of(tmp_path), f"UPDATE account SET sealed = x'00' WHERE id = '{broken.id}'")
+    for _ in range(2):
+        with closing(reopen(tmp_path)) as newer:
+            found = newer.people(Filter(group="nurses"), sort="-last_verified", limit=9, now=NOW).rows
+            assert [row.account for row in found] == [alice, bob]
+            counts = newer.counts(EVERYBODY, NOW) or {}
+            assert (counts["missing"], counts["exempt"], sum(counts.values())) == (1, 1, 2)
+            assert newer.account(alice.id) == alice
+            with pytest.raises(RecordCorrupt):
+                newer.account(broken.id)
 
 
 def test_a_step_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

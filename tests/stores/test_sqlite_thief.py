@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG
+from mfa_gate.core.listing import EVERYBODY, Filter
 from mfa_gate.ports import Change
 from mfa_gate.stores.sqlite import SqliteStore
 from tests.stores.contract import NOW, challenge, event, person, put, session, totp
@@ -232,13 +233,11 @@ def test_limit_an_account_without_any_trace_is_new_until_the_chain_is_recomputed
 
 
 def test_the_index_decides_nothing_but_where_somebody_is_looked_for(store: SqliteStore, rows: Rows) -> None:
-    rows.run(
-        "UPDATE account SET has_factor = 1, paused_until = 0, active = 1, name_key = 'zzz', groups = '[\"x\"]'"
-    )
+    rows.run("UPDATE account SET stands = 'enrolled', until = 0, name_key = 'zzz'")
     assert store.account(BOB) == replace(person("bob"), version=2)
-    found = store.people(status="enrolled", prefix="", after=None, limit=1, now=NOW)
+    found = store.people(Filter(statuses=("enrolled",)), limit=1, now=NOW)
     assert [row.account.subject for row in found.rows] == ["alice"]
-    everybody = store.people(status=None, prefix="", after=None, limit=9, now=NOW)
+    everybody = store.people(EVERYBODY, limit=9, now=NOW)
     assert {row.account.subject: row.status for row in everybody.rows} == {
         "alice": "enrolled",
         "bob": "missing",

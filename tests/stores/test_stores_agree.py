@@ -14,9 +14,11 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account, account_id
 from mfa_gate.core.errors import MfaGateError, RecordCorrupt
 from mfa_gate.core.events import ORG
+from mfa_gate.core.listing import ACTIVE, SORTS, STATUSES, Filter, Place, Sort
 from mfa_gate.ports import Change
 from tests.stores import files
 from tests.stores.contract import NOW, Backend, challenge, event, person, session, totp
+from tests.stores.directory_contract import exempt_until
 from tests.stores.redis_servers import Kind, Servers, make, reopen
 
 SUBJECTS = ("alice", "bob", "carol", "Élodie ✓", "dave\0", "zoë")
@@ -26,7 +28,14 @@ MOMENTS = st.integers(-100, 1000)
 NAMES = st.sampled_from(["", "Alice", "al", "Bob", "ZOË", "a\0b", "\U0010ffff", "é"])
 EMAILS = st.sampled_from(["", "alice@example.org", "bob@example.org", "Al", "élodie@example.org"])
 PREFIXES = st.sampled_from(["", "a", "al", "alice@", "b", "z", "É", "\0", "x", "\U0010ffff"])
-STATUSES = st.sampled_from([None, "inactive", "paused", "enrolled", "missing", "exempt"])
+GROUPS = st.lists(st.sampled_from(["g", "h", "\0"]), max_size=2).map(tuple)
+FILTERS = st.builds(
+    Filter,
+    statuses=st.sampled_from([STATUSES, ACTIVE, *((status,) for status in STATUSES)]),
+    prefix=PREFIXES,
+    group=st.sampled_from([None, None, "g", "h", "\0"]),
+    never_seen=st.sampled_from([False, False, True]),
+)
 
 
 class Agreement(RuleBasedStateMachine):
@@ -43,7 +52,7 @@ class Agreement(RuleBasedStateMachine):
             make(self.url, timeout_seconds=10),
             reopen(self.url, timeout_seconds=10),
         ]
-        self.cursor: str | None = None
+        self.cursors: dict[str, Place | None] = {}
 
     def teardown(self) -> None:
         assert self.sqlite.broken_chain() is None
@@ -77,6 +86,10 @@ class Agreement(RuleBasedStateMachine):
                 "name": NAMES,
                 "email": EMAILS,
                 "active": st.booleans(),
+                "groups": GROUPS,
+                "first_seen_at": st.sampled_from([0, NOW]),
+                "last_verified_at": st.sampled_from([0, NOW, NOW + 1]),
+                "exemption": st.none() | st.builds(exempt_until, st.integers(NOW, NOW + 2000)),
                 "epoch": st.integers(1, 3),
                 "totps": st.one_of(
                     st.just(()),
@@ -162,22 +175,22 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(
         worker=st.integers(0, 1),
-        status=STATUSES,
-        prefix=PREFIXES,
+        who=FILTERS,
+        sort=st.sampled_from(SORTS),
         limit=st.integers(1, 4),
         on=st.booleans(),
         at=MOMENTS,
     )
-    def people(self, worker: int, status: Any, prefix: str, limit: int, *, on: bool, at: int) -> None:  # noqa: ANN401
-        after = self.cursor if on else None
+    def people(self, worker: int, who: Filter, sort: Sort, limit: int, *, on: bool, at: int) -> None:
+        after = self.cursors.get(sort) if on else None
 
-        def page(store: Backend) -> tuple[object, bool]:
-            found = store.people(status=status, prefix=prefix, after=after, limit=limit, now=self.now + at)
-            self.cursor = found.next  # in the end that of Redis: any cursor is some place in any list
-            return found.rows, found.next is None
+        def page(store: Backend) -> tuple[object, object]:
+            found = store.people(who, sort=sort, after=after, limit=limit, now=self.now + at)
+            self.cursors[sort] = found.next  # any place is some place in any list of this order
+            return found.rows, found.next
 
         self.both(worker, page)
-        self.both(worker, lambda store: store.counts(self.now + at))
+        self.both(worker, lambda store: store.counts(who, self.now + at))
 
     @rule(
         worker=st.integers(0, 1),

@@ -1,6 +1,7 @@
 """`users`: who has two-step and who does not, and one person's record."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -20,6 +21,7 @@ from mfa_gate.cli.output import moment, say_facts, say_json, say_list, say_table
 from mfa_gate.cli.reminding import remind
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
 from mfa_gate.core.accounts import Account, account_id
+from mfa_gate.core.listing import Filter, asked
 from mfa_gate.core.policy import Status, is_exempt
 from mfa_gate.core.throttle import FOREVER
 
@@ -82,13 +84,10 @@ def show(invocation: Invocation, user: str, realm: str | None, *, as_json: bool)
 
 
 def _pages(gate: Opened, status: Status | None, prefix: str) -> "Iterator[tuple[Row, ...]]":
-    after: str | None = None
-    while True:
-        page = gate.reporting.people(status=status, prefix=prefix, after=after, limit=PAGE, now=gate.now)
-        yield page.rows
-        after = page.next
-        if after is None:
-            return
+    who = Filter(statuses=asked(status), prefix=prefix)
+    rows = gate.reporting.everybody(who, now=gate.now)
+    while page := tuple(islice(rows, PAGE)):
+        yield page
 
 
 def _factors(account: Account) -> list[str]:

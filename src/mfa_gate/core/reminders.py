@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Reminder
 from mfa_gate.core.events import Actor, Event, EventKind
+from mfa_gate.core.listing import Filter
 from mfa_gate.core.policy import DAY, Standing, Status
 from mfa_gate.core.transitions import event
 
@@ -35,8 +36,8 @@ BEFORE_DEADLINE_SECONDS: Final = (7 * DAY, DAY)
 class ReminderRun(msgspec.Struct, frozen=True, kw_only=True, tag="reminders", omit_defaults=True):
     """Reminders to some people, and how far they have come. Holds ids only: neither address, link nor text.
 
-    For `users` where they are named, else for everybody with one of `statuses` whose name, e-mail or subject begins
-    with `prefix`. `dry`: nothing leaves, and whoever would get mail counts as sent.
+    For `users` where they are named, else for everybody with one of `statuses` who fits `prefix`, `group` and
+    `never_seen` as in a `Filter`. `dry`: nothing leaves, and whoever would get mail counts as sent.
     """
 
     id: str
@@ -50,6 +51,8 @@ class ReminderRun(msgspec.Struct, frozen=True, kw_only=True, tag="reminders", om
     users: tuple[str, ...] = ()
     statuses: tuple[Status, ...] = ()
     prefix: str = ""
+    group: str | None = None
+    never_seen: bool = False
     total: int | None = None
     """How many there were when it began; None: not counted yet."""
     stage: int = 0
@@ -74,6 +77,15 @@ class ReminderRun(msgspec.Struct, frozen=True, kw_only=True, tag="reminders", om
     def is_through(self) -> bool:
         """True once a round has come to its end."""
         return self.stage >= (1 if self.users else len(self.statuses))
+
+    def who(self, stage: int) -> Filter:
+        """Whom a stage is about, where nobody is named."""
+        return Filter(
+            statuses=(self.statuses[stage],),
+            prefix=self.prefix,
+            group=self.group,
+            never_seen=self.never_seen,
+        )
 
     @property
     def is_last_round(self) -> bool:

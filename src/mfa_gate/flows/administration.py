@@ -9,6 +9,7 @@ from mfa_gate.core.accounts import Account, account_id
 from mfa_gate.core.administering import given_setup_code
 from mfa_gate.core.errors import StaleState
 from mfa_gate.core.events import Actor
+from mfa_gate.core.listing import Filter, Place
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.acting import clean_reason, requirement_set, shell
@@ -131,9 +132,9 @@ class Administration:
             self._policy_changed()
 
     def _an_administrator_is_enrolled(self, now: int) -> bool:
-        after: str | None = None
+        after: Place | None = None
         while True:
-            page = self._directory.people(status="enrolled", prefix="", after=after, limit=PAGE, now=now)
+            page = self._directory.people(Filter(statuses=("enrolled",)), after=after, limit=PAGE, now=now)
             if any(
                 row.account.has_factor and self._authority.role_on_record(row.account) == "admin"
                 for row in page.rows

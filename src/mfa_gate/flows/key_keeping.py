@@ -6,6 +6,7 @@ import msgspec
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.events import ORG, Actor, Event
+from mfa_gate.core.listing import EVERYBODY, Place
 from mfa_gate.factors.peppers import is_made_with
 from mfa_gate.keys import Key, Purpose
 from mfa_gate.keys.rotation import Rotated
@@ -97,9 +98,9 @@ def _all(step: Callable[[str | None, int], Resealed], progress: Progress) -> Res
 
 
 def _everybody(store: Store, now: int, progress: Progress) -> Iterator[Account]:
-    after: str | None = None
+    after: Place | None = None
     while True:
-        page = store.people(status=None, prefix="", after=after, limit=500, now=now)
+        page = store.people(EVERYBODY, after=after, limit=500, now=now)
         yield from (row.account for row in page.rows)
         progress(len(page.rows))
         after = page.next

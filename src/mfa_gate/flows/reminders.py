@@ -29,7 +29,7 @@ _RUN_ID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom to remind: `users` by account id, else everybody of `status` whose name, e-mail or subject begins so.
+    """Whom to remind: `users` by account id, else everybody of `status` who fits the rest as in a `Filter`.
 
     Of them only those of whom two-step is required and who have not set it up. `dry`: only say who that is.
     """
@@ -37,6 +37,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     users: tuple[str, ...] = ()
     status: Status | None = None
     prefix: str = ""
+    group: str | None = None
+    never_seen: bool = False
     dry: bool = False
 
 
@@ -115,6 +117,8 @@ class Reminders:
             users=tuple(dict.fromkeys(wanted.users))[:MOST_USERS],
             statuses=() if wanted.users else statuses,
             prefix="" if wanted.users else wanted.prefix,
+            group=None if wanted.users else wanted.group,
+            never_seen=not wanted.users and wanted.never_seen,
         )
         if not run.dry:
             # First the trail: no audit, no act.
@@ -129,7 +133,16 @@ class Reminders:
 
 
 def _begun(run: ReminderRun, wanted: Wanted) -> Event:
-    asked = {"number": str(len(run.users))} if run.users else {"status": wanted.status or "", "q": run.prefix}
+    asked = (
+        {"number": str(len(run.users))}
+        if run.users
+        else {
+            "status": wanted.status or "",
+            "q": run.prefix,
+            "group": run.group or "",
+            "never_seen": "1" if run.never_seen else "",
+        }
+    )
     return Event(
         kind="reminders_begun",
         account_id=ORG,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import MailUnavailable, StaleState
 from mfa_gate.core.events import ORG, SYSTEM, Event
+from mfa_gate.core.listing import Place
 from mfa_gate.core.messages import printable
 from mfa_gate.core.reminders import GIVEN_UP_SECONDS, ROUND_AFTER_SECONDS, ReminderRun, Result
 from mfa_gate.flows.courier import Courier
@@ -145,12 +146,12 @@ class Reminding:
             return [(each, self._accounts.account(each)) for each in ids], after
         if run.is_through:
             return [], run
-        page = self._directory.people(
-            status=run.statuses[run.stage], prefix=run.prefix, after=run.after, limit=BATCH, now=self._now
-        )
+        # A place that cannot be read is the beginning: whoever was dealt with is recognized.
+        place = None if run.after is None else Place.of(run.after, "name")
+        page = self._directory.people(run.who(run.stage), after=place, limit=BATCH, now=self._now)
         stage = run.stage if page.next is not None else run.stage + 1
         return [(row.account.id, row.account) for row in page.rows], replace(
-            run, after=page.next, stage=stage
+            run, after=None if page.next is None else page.next.cursor, stage=stage
         )
 
     def _counted(self, run: ReminderRun) -> ReminderRun:
@@ -162,17 +163,15 @@ class Reminding:
     def _count(self, run: ReminderRun) -> int:
         if run.users:
             return len(run.users)
-        if not run.prefix:
-            counts = self._directory.counts(self._now)
-            return sum(counts.get(status, 0) for status in run.statuses)
+        counts = self._directory.counts(run.who(0), self._now) if run.statuses else {}
+        if counts is not None:
+            return sum(counts[status] for status in run.statuses)
         return sum(self._found(run, stage) for stage in range(len(run.statuses)))
 
     def _found(self, run: ReminderRun, stage: int) -> int:
         count, after = 0, None
         while True:
-            page = self._directory.people(
-                status=run.statuses[stage], prefix=run.prefix, after=after, limit=PAGE, now=self._now
-            )
+            page = self._directory.people(run.who(stage), after=after, limit=PAGE, now=self._now)
             count, after = count + len(page.rows), page.next
             if after is None:
                 return count

@@ -4,19 +4,22 @@ It changes nothing, and it does not ask who looks: `Administration.admits` stand
 Every method may raise `StoreUnavailable`.
 """
 
+from collections.abc import Iterator
+
 import msgspec
+from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.listing import ACTIVE, EVERYBODY, Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
 from mfa_gate.flows.finding import LONGEST_PAGE, Sought, Trailing, find
 from mfa_gate.flows.proving import still_open
 from mfa_gate.flows.results import NotFound
-from mfa_gate.ports import Accounts, Directory, Page, Policies, Recorded, Traffic, Trail
+from mfa_gate.ports import Accounts, Directory, Policies, Recorded, Row, Traffic, Trail
 
-LONGEST_QUERY = 200
-LONGEST_CURSOR = 10_000
+LONGEST_QUERY = 255
 HISTORY = 50
 EVERYTHING = Sought()
 
@@ -28,6 +31,13 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[Status, int]
     covered: int
     people: int
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """Some people in order, and the cursor of the next page (None at the end)."""
+
+    rows: tuple[Row, ...]
+    next: str | None
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,25 +74,44 @@ class Reporting:
 
     def overview(self, now: int) -> Overview:
         """Policy, counters of every status, and coverage."""
-        counts = self._directory.counts(now)
-        people = sum(count for status, count in counts.items() if status != "inactive")
-        covered = counts.get("enrolled", 0) + counts.get("paused", 0)
+        counts = self._directory.counts(EVERYBODY, now) or {}
+        people = sum(counts[status] for status in ACTIVE)
+        covered = counts["enrolled"] + counts["paused"]
         return Overview(policy=self._policies.policy(), counts=counts, covered=covered, people=people)
+
+    def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
+        """How many people of a filter's group have each status; None: not known without looking for them."""
+        return self._directory.counts(_storable(who), now)
 
     def impact(self, now: int) -> Impact:
         """What turning the requirement on now would do."""
-        missing = self._directory.counts(now).get("missing", 0)
-        return Impact(asked_to_set_up=missing, unattributed=self._traffic.traffic())
+        counts = self._directory.counts(EVERYBODY, now) or {}
+        return Impact(asked_to_set_up=counts["missing"], unattributed=self._traffic.traffic())
 
-    def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
-        """One page of the list in name order; at most 500 rows, `prefix` of name, e-mail or account name."""
-        return self._directory.people(
-            status=status,
-            prefix=_storable(prefix, LONGEST_QUERY).strip(),
-            after=None if after is None else _storable(after, LONGEST_CURSOR),
-            limit=max(1, min(limit, LONGEST_PAGE)),
-            now=now,
+    def people(
+        self, who: Filter, *, sort: Sort = "name", after: str | None = None, limit: int, now: int
+    ) -> Listed | NotFound:
+        """One page of the list, of at most 500 rows, after the cursor of the page before.
+
+        `NotFound`: there is no such cursor, or it is that of a list in another order.
+        """
+        place = None if after is None else Place.of(after, sort)
+        if after is not None and place is None:
+            return NotFound()
+        page = self._directory.people(
+            _storable(who), sort=sort, after=place, limit=max(1, min(limit, LONGEST_PAGE)), now=now
         )
+        return Listed(rows=page.rows, next=page.next.cursor if page.next else None)
+
+    def everybody(self, who: Filter, *, sort: Sort = "name", now: int) -> Iterator[Row]:
+        """Everybody who fits, read page by page."""
+        after: Place | None = None
+        while True:
+            page = self._directory.people(_storable(who), sort=sort, after=after, limit=LONGEST_PAGE, now=now)
+            yield from page.rows
+            after = page.next
+            if after is None:
+                return
 
     def profile(self, account_id: str, now: int) -> Profile | NotFound:
         """One person with sessions and history."""
@@ -102,6 +131,14 @@ class Reporting:
         return find(self._trail, sought, before=before, limit=limit)
 
 
-def _storable(text: str, limit: int) -> str:
-    """Text from an address as a store can take it: no half of a surrogate pair, and not without end."""
-    return text[:limit].encode(errors="replace").decode()
+def _storable(who: Filter) -> Filter:
+    """A filter from an address as a store can take it: no half of a surrogate pair, and not without end."""
+    return replace(
+        who,
+        prefix=_text(who.prefix).strip(),
+        group=None if who.group is None else _text(who.group),
+    )
+
+
+def _text(text: str) -> str:
+    return text[:LONGEST_QUERY].encode(errors="replace").decode()

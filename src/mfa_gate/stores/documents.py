@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from mfa_gate.core.accounts import Account, fold_subject
+from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG, Event
 from mfa_gate.core.policy import Policy
@@ -46,49 +46,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
 
 
-class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What lists and counters are found by. Derived from the account; decides nothing but what is shown."""
-
-    name_key: str
-    email_key: str
-    subject_key: str
-    has_factor: bool
-    paused_until: int
-    active: bool
-    first_seen_at: int
-    last_verified_at: int
-    groups: tuple[str, ...]
-
-
-def index_of(account: Account) -> IndexRow:
-    """The index row of an account; somebody without a name stands in the list under their subject."""
-    return IndexRow(
-        name_key=fold_subject(account.name or account.subject),
-        email_key=fold_subject(account.email),
-        subject_key=fold_subject(account.subject),
-        has_factor=account.has_factor,
-        paused_until=account.opens_at if account.has_factor else 0,
-        active=account.active,
-        first_seen_at=account.first_seen_at,
-        last_verified_at=account.last_verified_at,
-        groups=account.groups,
-    )
-
-
 def run_place(run_id: str, version: int) -> Place:
     """Where a run of reminders lies."""
     return "reminders", run_id, version
-
-
-def cursor_at(name_key: str, account_id: str) -> str:
-    """The cursor of the page that begins after this place in the list."""
-    return f"{account_id} {name_key}"
-
-
-def position_of(cursor: str) -> tuple[str, str]:
-    """(name key, account id) of a cursor; whatever text a client sends is some position in the list."""
-    account_id, _, name_key = cursor.partition(" ")
-    return name_key, account_id
 
 
 _READ_EVENT = msgspec.json.Decoder(Event)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
+from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
@@ -32,6 +33,7 @@ from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Ca
 from mfa_gate.stores.redis_seals import RedisSeals
 from mfa_gate.stores.redis_stream import RedisStream
 from mfa_gate.stores.redis_trail import Trail
+from mfa_gate.stores.redis_upgrade import bring_up_to_date
 from mfa_gate.stores.sealing import Sealer
 
 
@@ -46,10 +48,11 @@ class RedisStore:
         """Use `create` or `open`."""
         audit_keys = AuditKeys.of(audit_key)
         self._server = server
-        self.store_id, proof = founding.identify(server, store_id)
+        self.store_id, proof, layout = founding.identify(server, store_id)
         self._documents = Documents(sealer, self.store_id)
         founding.refuse_foreign_keys(server, self._documents, proof, audit_keys)
         self._answers = Answers(sealer, self._documents, self.store_id, str(server.address))
+        bring_up_to_date(server, self._answers, layout)
         self._planner = Planner(self._documents, audit_keys, self.store_id)
         self._accounts = Accounts(server, self._answers, self._planner)
         self._directory = Directory(server, self._answers)
@@ -224,15 +227,15 @@ class RedisStore:
         for account_id, chained in chains.items():
             self._accounts.append(account_id, chained)
 
-    def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
-        """One page of accounts; `prefix` matches the start of name, e-mail or subject, folded."""
-        return self._directory.people(
-            self.policy(), status=status, prefix=prefix, after=after, limit=limit, now=now
-        )
+    def people(
+        self, who: Filter, *, sort: Sort = "name", after: Place | None = None, limit: int, now: int
+    ) -> Page:
+        """One page of the accounts that fit a filter."""
+        return self._directory.people(self.policy(), who, sort=sort, after=after, limit=limit, now=now)
 
-    def counts(self, now: int) -> dict[Status, int]:
-        """How many people have each status."""
-        return self._directory.counts(now)
+    def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
+        """How many people of a filter's group have each status; None: not known without looking for them."""
+        return self._directory.counts(who, now)
 
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
         """Add to the counters of (route prefix, kind of credential)."""

@@ -17,7 +17,8 @@ from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Change
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import POLICY, Documents, index_of
+from mfa_gate.stores.documents import POLICY, Documents
+from mfa_gate.stores.index import index_of
 from mfa_gate.stores.redis_index import Entries, entries_of
 from mfa_gate.stores.redis_keys import EARLIEST, account_keys, feed_channel, key, shard_of
 from mfa_gate.stores.redis_records import Stored, expires_at, sealed_in

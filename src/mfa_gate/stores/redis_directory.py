@@ -1,29 +1,44 @@
 """Decides which accounts a Redis store shows for a filter; its sorted sets are derived and decide nothing else."""
 
+import re
 from collections.abc import Iterator
-from typing import Final, get_args
+from typing import Final
 
-from mfa_gate.core.accounts import Account, fold_subject
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status, standing
 from mfa_gate.ports import Page, Row
-from mfa_gate.stores.documents import cursor_at, position_of
+from mfa_gate.stores.index import (
+    EVERYONE,
+    FADES,
+    STANDS,
+    Stands,
+    Which,
+    counted,
+    key_of,
+    scopes_of,
+    wanted_of,
+)
 from mfa_gate.stores.redis_connection import Server
-from mfa_gate.stores.redis_index import OF_STATUS, PAUSED, STANDS, TEXTS, Stands, place_in, sortable
+from mfa_gate.stores.redis_index import TIME, set_of
 from mfa_gate.stores.redis_keys import SHARDS, key, shard_of
 from mfa_gate.stores.redis_pages import Part, Want, first_of
 from mfa_gate.stores.redis_records import Answers
-from mfa_gate.stores.redis_scripts import COUNTS, MATCHES, NAMES, Call
+from mfa_gate.stores.redis_scripts import COUNTS, MATCHES, WALK, Call
 
 FEW: Final = 256
-"""Matches of a search in one shard that are fetched and put in order here.
+"""Matches of a search in one set of a shard that are fetched and put in order here.
 
-Where there are more, the names are walked through in order until the page is full: with many matches that is soon.
+Where there are more, everybody is walked through in order until the page is full: with many matches that is soon.
 """
+_HEX: Final = re.compile(rb"[0-9a-f]+")
 _END: Final = b"\xff"
 """Sorts after every character of UTF-8."""
 
-Place = tuple[bytes, bytes]
-"""(name, account id)."""
+Spot = tuple[bytes, bytes, bytes]
+"""(time, or nothing where names alone are sorted; name; account id)."""
+Source = tuple[str, Stands, Which]
+"""(shard, how they stand, which of them)."""
 
 
 class Directory:
@@ -34,98 +49,70 @@ class Directory:
         self._answers = answers
 
     def people(
-        self, policy: Policy, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int
+        self, policy: Policy, who: Filter, *, sort: Sort, after: Place | None, limit: int, now: int
     ) -> Page:
-        """One page of accounts in name order."""
-        rows: list[tuple[str, Row]] = []
-        place = _place_of(after)
-        text = sortable(fold_subject(prefix))
+        """One page of accounts."""
+        look = _Look(who, sort, now)
+        rows: list[tuple[Place, Row]] = []
+        spot = None if after is None else look.spot_of(after)
         while len(rows) <= limit:
-            found = self._places(status, text, place, limit + 1, now)
-            for (name, _), account in zip(found, self._accounts(found), strict=True):
+            found = self._spots(look, spot, limit + 1)
+            for at, account in zip(found, self._accounts(found), strict=True):
                 if account is None:
                     continue
                 # The document decides what is shown; the index has only found it.
                 stands = standing(account, policy, now).status
-                if status in (None, stands):
-                    cursor = cursor_at(name.decode(errors="replace"), account.id)
-                    rows.append((cursor, Row(account=account, status=stands)))
+                if stands in who.statuses:
+                    rows.append((look.place_of(at), Row(account=account, status=stands)))
             if len(found) <= limit:
                 break
-            place = found[-1]
+            spot = found[-1]
         shown = rows[:limit]
         return Page(rows=tuple(row for _, row in shown), next=shown[-1][0] if len(rows) > limit else None)
 
-    def counts(self, now: int) -> dict[Status, int]:
-        """How many people have each status."""
+    def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
+        """How many people of a filter's scope have each status; None: that is not known without looking for them."""
+        scopes = scopes_of(who)
+        if who.prefix or len(scopes) > 1:
+            return None
+        sets = [("names", stands) for stands in STANDS] + [("until", stands) for stands in FADES]
         calls = [
-            Call(COUNTS, (key(shard, PAUSED), *(key(shard, "name", each) for each in STANDS)), (now,))
+            Call(COUNTS, tuple(key(shard, set_of(*each, scopes[0])) for each in sets), (len(STANDS), now))
             for shard in SHARDS
         ]
         sums = [sum(column) for column in zip(*self._server.read_all(calls), strict=True)]
-        paused, sizes = sums[0], dict(zip(STANDS, sums[1:], strict=True))
-        found: dict[Status, int] = dict.fromkeys(get_args(Status), 0)
-        found["inactive"], found["missing"], found["paused"] = sizes["inactive"], sizes["missing"], paused
-        found["enrolled"] = sizes["enrolled"] + sizes["paused"] - paused
-        return found
+        return counted(
+            dict(zip(STANDS, sums, strict=False)), dict(zip(FADES, sums[len(STANDS) :], strict=True))
+        )
 
-    def _places(
-        self, status: Status | None, prefix: str, after: Place | None, limit: int, now: int
-    ) -> list[Place]:
-        stands = OF_STATUS.get(status, ())
-        if prefix:
-            matches = self._matches(stands, prefix)
+    def _spots(self, look: "_Look", after: Spot | None, limit: int) -> list[Spot]:
+        if look.prefix:
+            matches = self._matches(look)
             if matches is not None:
-                return sorted(each for each in matches if after is None or each > after)[:limit]
-        without = {"paused": "open", "enrolled": "paused"}
+                ordered = sorted(matches, reverse=look.descending)
+                return [spot for spot in ordered if after is None or look.is_past(spot, after)][:limit]
 
-        def fetch(wants: list[Want[tuple[str, Stands], Place]]) -> list[Part[Place]]:
-            calls = [
-                Call(
-                    NAMES,
-                    (key(shard, "name", each), key(shard, PAUSED)),
-                    (
-                        _beginning(reached or after),
-                        number,
-                        without.get(status or "", "") if each == "paused" else "",
-                        now,
-                        prefix,
-                    ),
-                )
-                for (shard, each), reached, number in wants
-            ]
-            answers = self._server.read_all(calls)
-            return [
-                _part(want.reached, end, members) for want, (end, members) in zip(wants, answers, strict=True)
-            ]
-
-        return first_of([(shard, each) for shard in SHARDS for each in stands], fetch, limit)
-
-    def _matches(self, stands: tuple[Stands, ...], prefix: str) -> set[Place] | None:
-        """Everybody who fits a prefix; None if they are many."""
-        start = prefix.encode()
-        sets = [(text, each) for text in TEXTS for each in stands]
-        calls = [
-            Call(
-                MATCHES,
-                tuple(key(shard, *each) for each in sets),
-                (b"[" + start, b"[" + start + _END, FEW),
+        def fetch(wants: list[Want[Source, Spot]]) -> list[Part[Spot]]:
+            answers = self._server.read_all(
+                [look.walk(want.source, want.reached or after, want.number) for want in wants]
             )
-            for shard in SHARDS
-        ]
-        answers = self._server.read_all(calls) if sets else []
+            return [
+                look.part(want.reached or after, end, members)
+                for want, (end, members) in zip(wants, answers, strict=True)
+            ]
+
+        return first_of(look.sources, fetch, limit, descending=look.descending)
+
+    def _matches(self, look: "_Look") -> set[Spot] | None:
+        """Everybody who fits a prefix; None if they are many."""
+        answers = self._server.read_all([look.matches(source) for source in look.sources])
         if None in answers:
             return None
-        return {
-            place_in(text, member)
-            for answer in answers
-            for (text, _), members in zip(sets, answer, strict=True)
-            for member in _split(members)
-        }
+        return {look.spot_in(member) for members in answers for member in _split(members)}
 
-    def _accounts(self, places: list[Place]) -> Iterator[Account | None]:
+    def _accounts(self, spots: list[Spot]) -> Iterator[Account | None]:
         """The accounts of some places, in their order."""
-        ids = [account_id.decode(errors="replace") for _, account_id in places]
+        ids = [account_id.decode(errors="replace") for *_, account_id in spots]
         shards: dict[str, list[str]] = {}
         for account_id in ids:
             shards.setdefault(shard_of(account_id), []).append(account_id)
@@ -144,25 +131,86 @@ class Directory:
             yield self._answers.account(account_id, document, register)
 
 
-def _place_of(cursor: str | None) -> Place | None:
-    if cursor is None:
-        return None
-    name, account_id = position_of(cursor)
-    return sortable(name).encode(), sortable(account_id).encode()
+class _Look:
+    """One question: whom to look for, where, and in which order."""
 
+    def __init__(self, who: Filter, sort: Sort, now: int) -> None:
+        self.prefix = key_of(who.prefix)
+        self.descending = sort.startswith("-")
+        self.sources: list[Source] = [
+            (shard, stands, which) for shard in SHARDS for stands, which in wanted_of(who.statuses).items()
+        ]
+        self._sort = sort
+        self._time = TIME if sort.endswith("last_verified") else 0
+        self._scopes = scopes_of(who)
+        self._now = now
 
-def _beginning(after: Place | None) -> bytes:
-    """Where a range of names begins: past everything that this account may have in its member."""
-    return b"-" if after is None else b"(" + after[0] + b"\0" + after[1] + b"\0" + _END
-
-
-def _part(before: Place | None, end: bytes, members: bytes) -> Part[Place]:
-    reached = place_in("name", end) if end else None
-    if reached is not None and before is not None and reached <= before:
-        reached = (
-            None  # a member that no name of ours makes: lists end here, but they do not go round in circles
+    def walk(self, source: Source, after: Spot | None, number: int) -> Call:
+        """What to ask of a source for the next of its people."""
+        shard, stands, which = source
+        kind, scope = "times" if self._time else "names", self._scopes[0]
+        sets = [(kind, scope), ("until", EVERYONE), ("names", EVERYONE)]
+        sets += [("names", further) for further in self._scopes[1:]]
+        up = "down" if self.descending else "up"
+        whole = int(scope == EVERYONE)
+        return Call(
+            WALK,
+            tuple(key(shard, set_of(each, stands, of)) for each, of in sets),
+            (up, self._beginning(after), number, which, self._now, self.prefix, self._time, whole),
         )
-    return Part([place_in("name", member) for member in _split(members)], reached)
+
+    def matches(self, source: Source) -> Call:
+        """What to ask of a source for everybody who fits the prefix."""
+        shard, stands, which = source
+        start = self.prefix.encode()
+        sets = [(kind, EVERYONE) for kind in ("names", "emails", "subjects", "until")]
+        sets += [("names", scope) for scope in self._scopes if scope != EVERYONE]
+        return Call(
+            MATCHES,
+            tuple(key(shard, set_of(kind, stands, scope)) for kind, scope in sets),
+            (b"[" + start, b"[" + start + _END, FEW, which, self._now, self._time),
+        )
+
+    def part(self, before: Spot | None, end: bytes, members: bytes) -> Part[Spot]:
+        """What a source has answered."""
+        reached = self.spot_in(end) if end else None
+        if reached is not None and before is not None and not self.is_past(reached, before):
+            # A member that no name of ours makes: lists end here, but they do not go round in circles.
+            reached = None
+        return Part([self.spot_in(member) for member in _split(members)], reached)
+
+    def is_past(self, spot: Spot, other: Spot) -> bool:
+        """True if `spot` comes later in the list."""
+        return spot < other if self.descending else spot > other
+
+    def spot_in(self, member: bytes) -> Spot:
+        """The place in what a script says; whatever was put into a set by hand has some place, too."""
+        name, _, account_id = member[self._time :].partition(b"\0")
+        return member[: self._time], name, account_id
+
+    def spot_of(self, place: Place) -> Spot:
+        """A place as it is compared here."""
+        time = f"{place.last_verified_at:0{TIME}x}".encode() if self._time else b""
+        name, account_id = (text.replace("\0", "\1").encode() for text in (place.name_key, place.account_id))
+        return time, name, account_id
+
+    def place_of(self, spot: Spot) -> Place:
+        """The same for whoever goes on from there."""
+        time, name, account_id = spot
+        at = int(time, 16) if _HEX.fullmatch(time) else 0
+        return Place(
+            sort=self._sort,
+            last_verified_at=at,
+            name_key=name.decode(errors="replace"),
+            account_id=account_id.decode(errors="replace"),
+        )
+
+    def _beginning(self, after: Spot | None) -> bytes:
+        """Where a range begins: past everything that this account may have in its member."""
+        if after is None:
+            return b"+" if self.descending else b"-"
+        time, name, account_id = after
+        return b"(" + time + name + b"\0" + account_id + (b"" if self.descending else b"\0" + _END)
 
 
 def _split(members: bytes) -> list[bytes]:

@@ -3,8 +3,6 @@
 An empty store would know nobody's factors, so nothing else ever makes one.
 """
 
-from typing import Final
-
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, Actor
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -14,9 +12,7 @@ from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, key
 from mfa_gate.stores.redis_records import Answers, Stored
 from mfa_gate.stores.redis_scripts import COMMIT, RESERVE, Call
-
-LAYOUT: Final = 1
-"""The newest layout that this version understands. In a store stands the oldest that its keys need."""
+from mfa_gate.stores.redis_upgrade import LAYOUT
 
 
 def make(server: Server, planner: Planner, answers: Answers, proof: bytes, *, now: int, actor: Actor) -> None:
@@ -60,8 +56,8 @@ def is_there(server: Server) -> bool:
     return any(server.ask_all(commands))
 
 
-def identify(server: Server, store_id: str | None) -> tuple[str, bytes]:
-    """The id of the store and the proof of its keys. Raises `StoreUnavailable` if it is none, or another."""
+def identify(server: Server, store_id: str | None) -> tuple[str, bytes, int]:
+    """The store's id, the proof of its keys, its layout. Raises `StoreUnavailable` if it is none, or another."""
     found, layout, proof = server.ask("HMGET", key(FIRST, "shard"), "store", "layout", "proof")
     if found is None or proof is None:
         raise StoreUnavailable(
@@ -78,7 +74,7 @@ def identify(server: Server, store_id: str | None) -> tuple[str, bytes]:
             f"The store {server.address} was written by a newer mfa_gate (it wants layout {layout!r}, this version "
             f"has {LAYOUT}); install that version again."
         )
-    return name, proof
+    return name, proof, int(layout)
 
 
 def refuse_foreign_keys(server: Server, documents: Documents, proof: bytes, audit_keys: AuditKeys) -> None:

@@ -1,64 +1,52 @@
-"""Decides by which entries of sorted sets an account is found in lists and searches; they decide nothing else.
+"""Decides which entries of sorted sets an account has in a Redis store; they decide nothing but what is shown.
 
-Everybody stands in one of four sets of names, so that a list with a filter is one range, and a counter is a size.
-Somebody whose pause is over may still stand under `paused`, where the time beside them says so.
+All scores are 0 but for those of `until`, so that a set is in the order of its members' bytes, parts ended by NUL:
+
+    names:<stands>            name, id, e-mail, subject, time
+    emails:<stands>           e-mail, name, id, time       unless the name begins with the e-mail
+    subjects:<stands>         subject, name, id, time      unless one of the others begins with it
+    times:<stands>            time and name, id, e-mail, subject
+    until:<stands>            id, its score the end: of those who stand so for a while only
+    names:<stands>:<scope>    name, id                     likewise times: and until:
+
+A scope is a group, or who was never seen. So a list with a filter is one range, and a counter is a size.
 """
 
-from typing import Final, Literal
+from typing import Final
 
-from mfa_gate.core.policy import Status
-from mfa_gate.stores.documents import IndexRow
+from mfa_gate.stores.index import FADES, IndexRow
 
-Stands = Literal["inactive", "missing", "paused", "enrolled"]
 Entries = dict[tuple[str, str], int]
 """(sorted set, member) → score."""
 
-STANDS: Final[tuple[Stands, ...]] = ("inactive", "missing", "paused", "enrolled")
-TEXTS: Final = ("name", "email", "subject")
-PAUSED: Final = "paused"
+TIME: Final = 9
+"""Hex digits of a time."""
 
-OF_STATUS: Final[dict[Status | None, tuple[Stands, ...]]] = {
-    None: STANDS,
-    "inactive": ("inactive",),
-    "missing": ("missing",),
-    "paused": ("paused",),
-    "enrolled": ("paused", "enrolled"),
-}
-"""In which sets the people of a status are; a status that does not occur yet is in none."""
+
+def set_of(kind: str, stands: str, scope: str = "") -> str:
+    """The name of a set within its shard."""
+    return f"{kind}:{stands}:{scope}" if scope else f"{kind}:{stands}"
 
 
 def entries_of(account_id: str, row: IndexRow | None) -> Entries:
     """The entries of one account."""
     if row is None:
         return {}
-    stands = _stands(row)
-    name, email, subject = map(sortable, (row.name_key, row.email_key, row.subject_key))
-    found: Entries = {(f"name:{stands}", f"{name}\0{account_id}\0{email}\0{subject}"): 0}
+    name, email, subject = row.name_key, row.email_key, row.subject_key
+    time, who = f"{row.last_verified_at:0{TIME}x}", f"{row.name_key}\0{account_id}"
+    found: Entries = {
+        (set_of("names", row.stands), f"{who}\0{email}\0{subject}\0{time}"): 0,
+        (set_of("times", row.stands), f"{time}{who}\0{email}\0{subject}"): 0,
+    }
     # A text that another one begins with is found through that one.
     if not name.startswith(email):
-        found[f"email:{stands}", f"{email}\0{name}\0{account_id}"] = 0
+        found[set_of("emails", row.stands), f"{email}\0{who}\0{time}"] = 0
     if not name.startswith(subject) and not email.startswith(subject):
-        found[f"subject:{stands}", f"{subject}\0{name}\0{account_id}"] = 0
-    if stands == "paused":
-        found[PAUSED, account_id] = row.paused_until
+        found[set_of("subjects", row.stands), f"{subject}\0{who}\0{time}"] = 0
+    for scope in row.scopes:
+        found[set_of("names", row.stands, scope), who] = 0
+        found[set_of("times", row.stands, scope), f"{time}{who}"] = 0
+    if row.stands in FADES:
+        for scope in ("", *row.scopes):
+            found[set_of("until", row.stands, scope), account_id] = row.until
     return found
-
-
-def sortable(text: str) -> str:
-    """A text as it may stand in a member, whose parts are told apart by NUL."""
-    return text.replace("\0", "\1")
-
-
-def place_in(text: str, member: bytes) -> tuple[bytes, bytes]:
-    """(name, account id) in a member of a set of this text; whatever was put there by hand has some place, too."""
-    parts = member.split(b"\0")
-    name, account_id = (parts[:2] if text == "name" else parts[1:3]) if len(parts) >= 3 else (b"", b"")
-    return name, account_id
-
-
-def _stands(row: IndexRow) -> Stands:
-    if not row.active:
-        return "inactive"
-    if not row.has_factor:
-        return "missing"
-    return "paused" if row.paused_until > 0 else "enrolled"

@@ -10,8 +10,7 @@ shard, hence in one hash slot, so that one script can read or change all of it o
     mfa:{s}:live:<id>    hash    s:<session key> and c:<challenge id> → expires:record; its TTL only collects garbage
     mfa:{s}:events       stream  the audit trail of the shard
     mfa:{s}:kind:<kind>  stream  the ids of the events of one kind
-    mfa:{s}:name:<standing>, …:email:…, …:subject:…   sorted sets by text, for lists and searches
-    mfa:{s}:paused       sorted set: account id → until when
+    mfa:{s}:names:<stands>, …:emails:…, …:subjects:…, …:times:…, …:until:…  sorted sets for lists (`redis_index.py`)
     mfa:{0}:traffic      hash; mfa:{0}:lease:<name>  hash
     mfa:{0}:jobs         hash    background job → record of when it was last done
     mfa:{0}:runs:open    hash    run of reminders → version:record; …:finished  those with nothing to do

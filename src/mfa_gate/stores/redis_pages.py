@@ -26,8 +26,10 @@ def first_of(
     sources: Sequence[Source],
     fetch: Callable[[list[Want[Source, Item]]], list[Part[Item]]],
     limit: int,
+    *,
+    descending: bool = False,
 ) -> list[Item]:
-    """The first `limit` items of all sources together.
+    """The first `limit` items of all sources together; the greatest first if `descending`.
 
     Items are spread evenly over the sixteen shards as a rule, so that little is asked of each source at first, and
     twice as much of those that have not reached far enough.
@@ -44,10 +46,14 @@ def first_of(
                 del reached[at]
             else:
                 reached[at] = part.reached
-        found.sort()
+        found.sort(reverse=descending)
         # Whoever has got past the last item that is wanted cannot bring one before it.
         bound = found[limit - 1] if len(found) >= limit else None
         if bound is not None:
-            reached = {at: end for at, end in reached.items() if end is None or end < bound}
+            reached = {
+                at: end
+                for at, end in reached.items()
+                if end is None or (end > bound if descending else end < bound)
+            }
         number *= 2
     return found[:limit]

@@ -9,6 +9,7 @@ from pathlib import Path
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
+from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
@@ -16,6 +17,7 @@ from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded, 
 from mfa_gate.stores import sqlite_backup as backup
 from mfa_gate.stores import sqlite_directory as directory
 from mfa_gate.stores import sqlite_health as health
+from mfa_gate.stores import sqlite_index as index
 from mfa_gate.stores import sqlite_leases as leases
 from mfa_gate.stores import sqlite_outbox as outbox
 from mfa_gate.stores import sqlite_schema as schema
@@ -77,6 +79,7 @@ class SqliteStore:
             raise StoreUnavailable(
                 f"The keys of [keys] file are not those that the store {path} was made with; put its own key file back."
             )
+        index.place_all(self._connections, self._documents)
 
     @classmethod
     def create(
@@ -194,26 +197,21 @@ class SqliteStore:
         with self._connections.writing() as db:
             self._transaction(db).record(events)
 
-    def people(self, *, status: Status | None, prefix: str, after: str | None, limit: int, now: int) -> Page:
-        """One page of accounts; `prefix` matches the start of name, e-mail or subject, folded."""
+    def people(
+        self, who: Filter, *, sort: Sort = "name", after: Place | None = None, limit: int, now: int
+    ) -> Page:
+        """One page of the accounts that fit a filter."""
         with self._connections.reading() as db:
             db.execute("BEGIN")
             return directory.people(
-                db,
-                self._documents,
-                self._policy(db),
-                status=status,
-                prefix=prefix,
-                after=after,
-                limit=limit,
-                now=now,
+                db, self._documents, self._policy(db), who, sort=sort, after=after, limit=limit, now=now
             )
 
-    def counts(self, now: int) -> dict[Status, int]:
-        """How many people have each status."""
+    def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
+        """How many people of a filter's group have each status; None: not known without looking for them."""
         with self._connections.reading() as db:
             db.execute("BEGIN")
-            return directory.counts(db, now)
+            return directory.counts(db, who, now)
 
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
         """Add to the counters of (route prefix, kind of credential)."""

@@ -4,7 +4,6 @@ import sqlite3
 from contextlib import suppress
 from typing import Literal
 
-import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
@@ -14,8 +13,10 @@ from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Change
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import POLICY, TRAFFIC_CAP, Documents, Ledger, index_of
+from mfa_gate.stores.documents import POLICY, TRAFFIC_CAP, Documents, Ledger
+from mfa_gate.stores.index import index_of
 from mfa_gate.stores.registers import Register, after_change, without_session
+from mfa_gate.stores.sqlite_index import place
 from mfa_gate.stores.sqlite_trail import ledger_of, orphaned, register_of
 
 CHANGES_KEPT = 10_000
@@ -157,24 +158,14 @@ class Transaction:
             raise StaleState("The challenge has expired.")
 
     def _write_account(self, account: Account) -> None:
-        index = index_of(account)
+        sealed = self._documents.seal_account(account)
         self._db.execute(
-            "REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                account.id,
-                account.version,
-                self._documents.seal_account(account),
-                index.name_key,
-                index.email_key,
-                index.subject_key,
-                index.has_factor,
-                index.paused_until,
-                index.active,
-                index.first_seen_at,
-                index.last_verified_at,
-                msgspec.json.encode(index.groups).decode(),
-            ),
+            "INSERT INTO account (id, version, sealed, name_key, email_key, subject_key, last_verified_at) "
+            "VALUES (?, ?, ?, '', '', '', 0) "
+            "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
+            (account.id, account.version, sealed),
         )
+        place(self._db, account.id, index_of(account))
 
     def _write_policy(self, policy: Policy) -> None:
         sealed = self._documents.seal_policy(policy)

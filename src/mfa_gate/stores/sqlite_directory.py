@@ -1,110 +1,203 @@
-"""Decides which accounts an SQLite store shows for a filter; its columns are derived and decide nothing else."""
+"""Decides which accounts an SQLite store shows for a filter; its columns are derived and decide nothing else.
+
+A list is a union of ordered and limited searches, each along one index, so that a page costs the same among a million
+people. A search by the beginning of a text whose matches are few puts those in order; of many, a walk through
+everybody in order soon finds a page.
+"""
 
 import sqlite3
-from typing import get_args
+from collections.abc import Iterator
+from typing import Final
 
-from mfa_gate.core.accounts import Account, fold_subject
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status, standing
 from mfa_gate.ports import Page, Row
-from mfa_gate.stores.documents import Documents, cursor_at, position_of
+from mfa_gate.stores.documents import Documents
+from mfa_gate.stores.index import EVERYONE, FADES, Stands, Which, counted, key_of, scopes_of, wanted_of
 
-_LAST = "\U0010ffff"
+FEW: Final = 1000
+"""Matches of a search that are put in order."""
+_LAST: Final = "\U0010ffff"
 """Sorts after every letter: where a range of prefixes ends."""
 
-# What `core.policy.standing` says, as ranges over the index columns; `exempt` and `grace` do not occur yet.
-_STATUS: dict[Status, str] = {
-    "inactive": "active = 0",
-    "paused": "+active = 1 AND paused_until > 0 AND paused_until > :now",  # few: found by the index of pauses
-    "enrolled": "active = 1 AND has_factor = 1 AND paused_until <= :now",
-    "missing": "active = 1 AND has_factor = 0",
+_WHICH: Final[dict[Which, str]] = {
+    "all": "",
+    "still": " AND until > :now",
+    "no_more": " AND until <= :now",
 }
-
-_PREFIX = tuple(
-    f"INDEXED BY account_by_{word} WHERE {word}_key >= :prefix AND {word}_key < :last"
-    for word in ("name", "email", "subject")
+_BEGINS: Final = (
+    "({0}name_key >= :prefix AND {0}name_key < :last OR {0}email_key >= :prefix AND {0}email_key < :last \
+OR {0}subject_key >= :prefix AND {0}subject_key < :last)"
 )
+_TEXTS: Final = ("name", "email", "subject")
+
+Spot = tuple[int, str, str]
+"""(last verified, name key, account id)."""
 
 
 def people(
     db: sqlite3.Connection,
     documents: Documents,
     policy: Policy,
+    who: Filter,
     *,
-    status: Status | None,
-    prefix: str,
-    after: str | None,
+    sort: Sort,
+    after: Place | None,
     limit: int,
     now: int,
 ) -> Page:
-    """One page of accounts in name order, on one state of the store."""
-    rows: list[tuple[str, Row]] = []
+    """One page of accounts, on one state of the store."""
+    look = _Look(db, who, sort, now)
+    rows: list[tuple[Place, Row]] = []
     while len(rows) <= limit:
-        found = _accounts(
-            db, documents, status=status, prefix=fold_subject(prefix), after=after, limit=limit + 1, now=now
-        )
-        for cursor, account in found:
+        found = look.spots(after, limit + 1)
+        for spot, account in _accounts(db, documents, found):
             # The document decides what is shown; the index has only found it.
             stands = standing(account, policy, now).status
-            if status in (None, stands):
-                rows.append((cursor, Row(account=account, status=stands)))
+            if stands in who.statuses:
+                rows.append((_place(sort, spot), Row(account=account, status=stands)))
         if len(found) <= limit:
             break
-        after = found[-1][0]
+        after = _place(sort, found[-1])
     shown = rows[:limit]
     return Page(rows=tuple(row for _, row in shown), next=shown[-1][0] if len(rows) > limit else None)
 
 
-def counts(db: sqlite3.Connection, now: int) -> dict[Status, int]:
-    """How many people have each status, on one state of the store."""
+def counts(db: sqlite3.Connection, who: Filter, now: int) -> dict[Status, int] | None:
+    """How many people of a filter's scope have each status; None: that is not known without looking for them."""
+    scopes = scopes_of(who)
+    if who.prefix or len(scopes) > 1:
+        return None
+    given = {"scope": scopes[0], "now": now}
+    sizes: dict[Stands, int] = dict(
+        db.execute("SELECT stands, size FROM tally WHERE scope = :scope", given).fetchall()
+    )
+    table = "account" if scopes[0] == EVERYONE else "member"
+    also = "" if scopes[0] == EVERYONE else "scope = :scope AND "
+    still: dict[Stands, int] = {}
+    for stands in FADES:
+        row = db.execute(
+            f"SELECT COUNT(*) FROM {table} WHERE {also}stands = '{stands}' AND until > 0 AND until > :now",  # noqa: S608
+            given,
+        ).fetchone()
+        still[stands] = row[0]
+    return counted({stands: size for stands, size in sizes.items() if size}, still)
 
-    def count(condition: str) -> int:
-        row = db.execute(f"SELECT COUNT(*) FROM account WHERE {condition}", {"now": now}).fetchone()  # noqa: S608
-        return int(row[0])
 
-    inactive, paused = count(_STATUS["inactive"]), count(_STATUS["paused"])
-    enrolled = count("active = 1 AND has_factor = 1") - paused
-    missing = count("1") - inactive - paused - enrolled
-    found: dict[Status, int] = dict.fromkeys(get_args(Status), 0)
-    return found | {"inactive": inactive, "paused": paused, "enrolled": enrolled, "missing": missing}
+class _Look:
+    """One question: whom to look for, where, and in which order."""
+
+    def __init__(self, db: sqlite3.Connection, who: Filter, sort: Sort, now: int) -> None:
+        self._db = db
+        self._wanted = wanted_of(who.statuses)
+        self._prefix = key_of(who.prefix)
+        scopes = scopes_of(who)
+        self._everyone = scopes[0] == EVERYONE
+        by_time, descending = sort.endswith("last_verified"), sort.startswith("-")
+        keys = ("last_verified_at", "name_key", "id") if by_time else ("name_key", "id")
+        self._order = ", ".join(key + (" DESC" if descending else "") for key in keys)
+        self._past = (
+            f"({', '.join(keys)}) {'<' if descending else '>'} ({', '.join(f':{key}' for key in keys)})"
+        )
+        self._index = "time" if by_time else "name"
+        self._given: dict[str, object] = {
+            "now": now,
+            "prefix": self._prefix,
+            "last": self._prefix + _LAST,
+            **{f"scope{number}": scope for number, scope in enumerate(scopes)},
+        }
+        self._further = "".join(
+            f" AND EXISTS (SELECT 1 FROM member AS also WHERE also.id = hit.id AND also.scope = :scope{number})"  # noqa: S608
+            for number in range(len(scopes))
+            if number or self._prefix
+        )
+        if self._everyone:
+            self._further = ""
+
+    def spots(self, after: Place | None, limit: int) -> list[Spot]:
+        """The first places after one."""
+        if not self._wanted:
+            return []
+        past = ""
+        if after is not None:
+            self._given |= {
+                "last_verified_at": after.last_verified_at,
+                "name_key": after.name_key,
+                "id": after.account_id,
+            }
+            past = f" AND {self._past}"
+        self._given["limit"] = limit
+        few = bool(self._prefix) and self._are_few()
+        searches = self._matches(past) if few else self._walks(past)
+        return self._db.execute(
+            f"SELECT last_verified_at, name_key, id FROM ({searches}) ORDER BY {self._order} LIMIT :limit",  # noqa: S608
+            self._given,
+        ).fetchall()
+
+    def _walks(self, past: str) -> str:
+        """Everybody who stands as wanted, in order."""
+        table, scope = ("account", "") if self._everyone else ("member", " AND scope = :scope0")
+        index = f"account_by_{self._index}"
+        if not self._everyone:
+            index = "member_by_time" if self._index == "time" else ""
+        fits = ""
+        if self._prefix and self._everyone:
+            fits = f" AND {_BEGINS.format('')}"
+        elif self._prefix:
+            begins = _BEGINS.format("account.")
+            fits = f" AND EXISTS (SELECT 1 FROM account WHERE account.id = hit.id AND {begins})"  # noqa: S608
+        by = f" INDEXED BY {index}" if index else ""
+        further = self._further
+        return " UNION ALL ".join(
+            f"SELECT * FROM (SELECT last_verified_at, name_key, id FROM {table} AS hit{by} "  # noqa: S608
+            f"WHERE stands = '{stands}'{scope}{_WHICH[which]}{past}{fits}{further} "
+            f"ORDER BY {self._order} LIMIT :limit)"
+            for stands, which in self._wanted.items()
+        )
+
+    def _matches(self, past: str) -> str:
+        """Everybody whose name, e-mail or subject begins so; somebody may fit twice."""
+        return " UNION ".join(
+            f"SELECT last_verified_at, name_key, id FROM account AS hit INDEXED BY account_by_{text} "  # noqa: S608
+            f"WHERE stands = '{stands}' AND {text}_key >= :prefix AND {text}_key < :last"
+            f"{_WHICH[which]}{past}{self._further}"
+            for stands, which in self._wanted.items()
+            for text in _TEXTS
+        )
+
+    def _are_few(self) -> bool:
+        each = " UNION ALL ".join(
+            f"SELECT * FROM (SELECT 1 FROM account INDEXED BY account_by_{text} WHERE stands = '{stands}' "  # noqa: S608
+            f"AND {text}_key >= :prefix AND {text}_key < :last LIMIT {FEW})"
+            for stands in self._wanted
+            for text in _TEXTS
+        )
+        (found,) = self._db.execute(f"SELECT COUNT(*) FROM ({each})", self._given).fetchone()  # noqa: S608
+        return bool(found < FEW)
+
+
+def _place(sort: Sort, spot: Spot) -> Place:
+    at, name_key, account_id = spot
+    at = at if sort.endswith("last_verified") else 0
+    return Place(sort=sort, last_verified_at=at, name_key=name_key, account_id=account_id)
 
 
 def _accounts(
-    db: sqlite3.Connection,
-    documents: Documents,
-    *,
-    status: Status | None,
-    prefix: str,
-    after: str | None,
-    limit: int,
-    now: int,
-) -> list[tuple[str, Account]]:
-    conditions = ["1"] if status is None else [_STATUS.get(status, "0")]
-    place = position_of(after or "")
-    if after is not None:
-        conditions.append("(name_key, id) > (:name_key, :id)")
-    # One ordered and limited search for each index, so that a page costs the same among a million people.
-    searches = " UNION ".join(
-        f"SELECT * FROM (SELECT name_key, id FROM account {where} AND {' AND '.join(conditions)}"  # noqa: S608
-        " ORDER BY name_key, id LIMIT :limit)"
-        for where in (_PREFIX if prefix else ("WHERE 1",))
+    db: sqlite3.Connection, documents: Documents, spots: list[Spot]
+) -> Iterator[tuple[Spot, Account]]:
+    """The accounts of some places, in their order."""
+    marks = ", ".join("?" * len(spots))
+    rows = db.execute(
+        "SELECT account.id, account.version, account.sealed, register.sealed FROM account "  # noqa: S608
+        f"LEFT JOIN register ON register.account = account.id WHERE account.id IN ({marks})",
+        [account_id for *_, account_id in spots],
     )
-    found = db.execute(
-        "SELECT hit.name_key, account.id, account.version, account.sealed, register.sealed "  # noqa: S608
-        f"FROM (SELECT * FROM ({searches}) ORDER BY name_key, id LIMIT :limit) AS hit "
-        "JOIN account ON account.id = hit.id LEFT JOIN register ON register.account = hit.id "
-        "ORDER BY hit.name_key, hit.id",
-        {
-            "now": now,
-            "prefix": prefix,
-            "last": prefix + _LAST,
-            "name_key": place[0],
-            "id": place[1],
-            "limit": limit,
-        },
-    ).fetchall()
-    shown = []
-    for key, account_id, version, sealed, register in found:
-        account = documents.account(account_id, version, sealed, documents.register(account_id, register))
+    records = {account_id: record for account_id, *record in rows}
+    for spot in spots:
+        if (record := records.get(spot[2])) is None:
+            continue
+        version, sealed, register = record
+        account = documents.account(spot[2], version, sealed, documents.register(spot[2], register))
         if account is not None:
-            shown.append((cursor_at(key, account_id), account))
-    return shown
+            yield spot, account

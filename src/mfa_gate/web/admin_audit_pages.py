@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import islice
 from typing import get_args
 
 from mfa_gate.core.accounts import fold_subject
 from mfa_gate.core.events import EventKind
+from mfa_gate.core.listing import Filter
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.flows.finding import Sought, Trailing
 from mfa_gate.web.admin_views import AdminAudit, AuditKind
@@ -91,10 +93,8 @@ def _view(caller: Caller, wanted: _Filter, trail: Trailing, *, is_first: bool) -
 def _account_of(caller: Caller, person: str) -> str | None:
     """The account that an account name, a name or an e-mail address means; the first if several do."""
     call, wanted = caller.call, fold_subject(person)
-    page = call.services.reporting.people(
-        status=None, prefix=person, after=None, limit=LOOKED_THROUGH, now=call.now
-    )
-    accounts = [row.account for row in page.rows]
+    found = call.services.reporting.everybody(Filter(prefix=person), now=call.now)
+    accounts = [row.account for row in islice(found, LOOKED_THROUGH)]
     ranked = [
         *(account for account in accounts if fold_subject(account.subject) == wanted),
         *(

@@ -3,9 +3,11 @@
 from typing import Literal, get_args
 
 from mfa_gate.core.events import EventKind
+from mfa_gate.core.listing import ACTIVE, Filter, asked
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import Status, standing
 from mfa_gate.flows.reporting import Overview
+from mfa_gate.flows.results import NotFound
 from mfa_gate.ports import Row
 from mfa_gate.web.admin_reminder_pages import (
     NOBODY_CHOSEN,
@@ -88,9 +90,10 @@ def _users(caller: Caller) -> GateResponse:
     call, url = caller.call, caller.call.url
     query, after = call.query.get("q", "").strip(), call.query.get("after")
     status = next((each for each in _CHIPS if each == call.query.get("status")), None)
-    page = call.services.reporting.people(
-        status=status, prefix=query, after=after, limit=PEOPLE, now=call.now
-    )
+    who = Filter(statuses=asked(status), prefix=query)
+    page = call.services.reporting.people(who, after=after, limit=PEOPLE, now=call.now)
+    if isinstance(page, NotFound):
+        return caller.go("admin/users")
     kept = ({"q": query} if query else {}) | ({"status": status} if status else {})
     counts = call.services.reporting.overview(call.now).counts
     return caller.show(
@@ -113,7 +116,10 @@ def _chips(
     url = caller.call.url
     kept = {"q": query} if query else {}
     everybody = StatusChip(
-        status=None, count=sum(counts.values()), href=url("admin/users", **kept), current=chosen is None
+        status=None,
+        count=sum(counts[each] for each in ACTIVE),
+        href=url("admin/users", **kept),
+        current=chosen is None,
     )
     return (
         everybody,

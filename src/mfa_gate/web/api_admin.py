@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.listing import Filter, asked
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import Policy, Status, is_exempt, standing, usable_factors
 from mfa_gate.core.sessions import Session
@@ -23,7 +24,7 @@ from mfa_gate.flows.results import (
 from mfa_gate.flows.visitor import ADMIN_SECONDS
 from mfa_gate.ports import Recorded
 from mfa_gate.web.api_calls import Call, Operation
-from mfa_gate.web.api_problems import not_found, refused
+from mfa_gate.web.api_problems import no_such_cursor, not_found, refused
 from mfa_gate.web.api_schema import (
     AuditEvent,
     AuditPage,
@@ -102,9 +103,10 @@ def _told(policy: Policy) -> PolicyNow:
 
 def _users(call: Call, sent: FindUsers) -> GateResponse:
     reporting = call.services.reporting
-    page = reporting.people(
-        status=given(sent.status), prefix=sent.q, after=given(sent.after), limit=sent.limit, now=call.now
-    )
+    who = Filter(statuses=asked(given(sent.status)), prefix=sent.q)
+    page = reporting.people(who, after=given(sent.after), limit=sent.limit, now=call.now)
+    if isinstance(page, NotFound):
+        return no_such_cursor()
     users = tuple(_user(row.account, row.status, call.visitor.policy, call.now) for row in page.rows)
     return call.answer(Users(users=users, next=page.next, counts=reporting.overview(call.now).counts))
 

@@ -79,6 +79,12 @@ def not_found() -> GateResponse:
     return problem(404, "not_found", "There is nothing of that name, or not any more.")
 
 
+def no_such_cursor() -> GateResponse:
+    """422: no list in this order has made this cursor."""
+    words = "Give what `next` was, with the same `sort`; without it the list begins anew."
+    return problem(422, "invalid", words, errors={"after": words})
+
+
 def setup_code_missing() -> GateResponse:
     """422: an administrator's first enrollment carries a code from the shell."""
     words = "Administrators need the one-time code that `mfa-gate init` or `mfa-gate admin-code` prints."

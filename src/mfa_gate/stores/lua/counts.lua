@@ -1,4 +1,8 @@
--- How many stand in each set, and how many are paused now. KEYS: 1 who is paused, then sets. ARGV: 1 now.
-local found = {redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[1], '+inf')}
-for i = 2, #KEYS do found[i] = redis.call('ZCARD', KEYS[i]) end
+-- How many stand in some sets, and how many of others do so still. ARGV: 1 how many of the keys are of the first kind,
+-- 2 now. Answers a number for each key.
+local found = {}
+for i = 1, #KEYS do
+  if i <= tonumber(ARGV[1]) then found[i] = redis.call('ZCARD', KEYS[i])
+  else found[i] = redis.call('ZCOUNT', KEYS[i], '(' .. ARGV[2], '+inf') end
+end
 return found
