@@ -6,7 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
-from mfa_gate.opening import Sources, checkpointer, reminding
+from mfa_gate.mailing import notifying, reminding
+from mfa_gate.opening import Sources, checkpointer
 from mfa_gate.ports import Leases, Store
 from mfa_gate.settings import Settings
 
@@ -18,8 +19,9 @@ REPAIR: Final = Timing(name="repair", every_seconds=30)
 EXPIRY: Final = Timing(name="expiry", every_seconds=600)
 EXAMINATION: Final = Timing(name="examination", every_seconds=24 * 3600, first_after=600)
 """Reads everything: not while a process has just begun, and people wait for their first answers."""
+NOTICES: Final = Timing(name="notices", every_seconds=2)
 REMINDERS: Final = Timing(name="reminders", every_seconds=2)
-TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, REMINDERS)
+TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, NOTICES, REMINDERS)
 
 
 def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> tuple[Jobs, Jobs, Jobs]:
@@ -35,14 +37,30 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(timing=EXPIRY, run=store.expire),
     )
     slow = (Job(timing=EXAMINATION, run=examiner.examine),)
+    mail = (_notices(settings, store, sources), _reminders(settings, store, sources))
     holder = _holder(sources)
-    return Jobs(store, quick, holder), Jobs(store, slow, holder), mail_jobs(settings, store, sources)
+    return Jobs(store, quick, holder), Jobs(store, slow, holder), Jobs(store, mail, holder)
 
 
-def mail_jobs(settings: Settings, store: Store, sources: Sources) -> Jobs:
-    """The jobs that wait for a mail server."""
+def reminder_jobs(settings: Settings, store: Store, sources: Sources) -> Jobs:
+    """The job that sends reminders, alone: for whoever waits for them."""
+    return Jobs(store, (_reminders(settings, store, sources),), _holder(sources))
+
+
+def _notices(settings: Settings, store: Store, sources: Sources) -> Job:
+    made = cache(lambda: notifying(settings, store, sources))
+
+    def tell(now: int) -> None:
+        # Without a way for mail there is nothing to do; what is still news once there is one waits in the trail.
+        if settings.mail.leaves:
+            made().turn(now)
+
+    return Job(timing=NOTICES, run=tell)
+
+
+def _reminders(settings: Settings, store: Store, sources: Sources) -> Job:
     made = cache(lambda: reminding(settings, store, sources))
-    return Jobs(store, (Job(timing=REMINDERS, run=lambda now: made().turn(now)),), _holder(sources))
+    return Job(timing=REMINDERS, run=lambda now: made().turn(now))
 
 
 def how_jobs_stand(leases: Leases, now: int) -> tuple[Standing, ...]:

@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from mfa_gate.break_glass import GrantFile, GrantLog, LiveGrants
     from mfa_gate.flows.anchoring import AnchorKeeper
     from mfa_gate.flows.checkpoints import Checkpointer
-    from mfa_gate.flows.posting import Post
-    from mfa_gate.flows.reminding import Reminding
     from mfa_gate.keyed import Keyed
-    from mfa_gate.mail.letters import Letters
 
     Keys = KeyRing | Keyed
     """A ring that stays as it is, or what follows the key file."""
@@ -132,75 +129,6 @@ def checkpointer(settings: Settings, keys: "Keys", store: Store, sources: Source
     keyed = keyed_of(keys, sources)
     keeper = anchor_keeper(settings, keyed, store, sources)
     return Checkpointer(store, keeper, keyed.sign_checkpoint, keyed.is_our_checkpoint)
-
-
-def reminding(settings: Settings, store: Store, sources: Sources) -> "Reminding":
-    """The job that sends reminders."""
-    from mfa_gate.flows.delivering import Delivering
-    from mfa_gate.flows.reminding import Reminding
-
-    delivering = Delivering(
-        store,
-        store,
-        writer=letters(settings),
-        domain=settings.mail.domain,
-        administers=lambda account: settings.is_admin(account) is not None,
-        clock=sources.clock,
-    )
-    return Reminding(
-        store,
-        store,
-        store,
-        store,
-        delivering=delivering,
-        post=post(settings),
-        clock=sources.clock,
-        monotonic=sources.monotonic,
-    )
-
-
-def post(settings: Settings) -> "Post":
-    """What carries mail; where the settings name nothing, everything waits."""
-    mail = settings.mail
-    if mail.dir is not None:
-        from mfa_gate.mail.folder import FolderPost
-
-        return FolderPost(mail.dir)
-    if mail.server is not None:
-        from mfa_gate.mail.smtp import SmtpPost
-
-        return SmtpPost(mail, mail.server, settings.host)
-    from mfa_gate.mail.nowhere import Nowhere
-
-    return Nowhere()
-
-
-def letters(settings: Settings) -> "Letters":
-    """What writes the letters, in the language of the settings."""
-    from mfa_gate.core.mailboxes import mail_domain
-    from mfa_gate.mail.letters import Letters
-    from mfa_gate.mail.messages import Letterhead
-    from mfa_gate.web import dates, theme, translations
-
-    catalogs = translations.load_translations()
-    language = translations.choose_language(settings.language, catalogs)
-    catalog, zone = catalogs[language], dates.zone_named(settings.time_zone)
-    help_url = settings.help_url
-    return Letters(
-        Letterhead(
-            portal=settings.name,
-            sender=settings.mail.sender or f"two-step@{mail_domain(settings.host) or 'localhost'}",
-            home=f"{settings.public_url}{settings.mount}",
-            help_text=settings.help_text,
-            help_url=f"{settings.public_url}{help_url}" if help_url.startswith("/") else help_url,
-            language=language,
-            direction=translations.direction(language),
-            accent=settings.accent,
-            ink=theme.ink_on(settings.accent),
-        ),
-        catalog,
-        lambda at, now: dates.in_words(at, "date", now=now, zone=zone, translate=catalog.gettext),
-    )
 
 
 def create_store(settings: Settings, keys: "Keys", sources: Sources, actor: Actor) -> Store:

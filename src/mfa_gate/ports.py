@@ -13,6 +13,7 @@ from mfa_gate.core.checkpoints import Anchor, Entry, Reached, Signed
 from mfa_gate.core.events import Event
 from mfa_gate.core.grants import Grant
 from mfa_gate.core.listing import Filter, Place, Sort
+from mfa_gate.core.notices import NoticeQueue
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
@@ -344,6 +345,16 @@ class Outbox(Protocol):
         """Forget a run and its results; one that is not there is no error."""
 
 
+class Notices(Protocol):
+    """Used by the job that tells people what happened: which notices have not left, and how far it has read."""
+
+    def queue(self) -> NoticeQueue:
+        """The queue; one of version 0 if there never was any."""
+
+    def save(self, queue: NoticeQueue) -> NoticeQueue:
+        """Write the queue (its `version` is the one that was read) as version + 1. Raises `StaleState`."""
+
+
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
     """Something about a store that somebody should mend (`error`) or know, with its cure."""
 
@@ -378,6 +389,7 @@ class Store(
     store_id: str
     stream: Stream
     seals: Seals
+    notices: Notices
 
     def feed(self) -> Feed:
         """Begin to follow what others change. Every call begins anew."""

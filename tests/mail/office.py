@@ -6,10 +6,12 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, account_id
-from mfa_gate.core.events import Actor, Event
+from mfa_gate.core.events import Actor, Audience, Event, EventKind
+from mfa_gate.core.notices import NoticeQueue
 from mfa_gate.core.policy import Status
 from mfa_gate.core.reminders import ReminderRun
 from mfa_gate.flows.delivering import Delivering
+from mfa_gate.flows.notifying import Notifying, Recipients
 from mfa_gate.flows.posting import Post
 from mfa_gate.flows.reminding import Reminding
 from mfa_gate.mail.letters import Letters
@@ -17,6 +19,7 @@ from mfa_gate.mail.messages import Letterhead
 from mfa_gate.mail.smtp import PATIENCE, Patience, SmtpPost
 from mfa_gate.ports import Change, Store
 from mfa_gate.settings import Mail
+from mfa_gate.web.sentences import told_in_mail
 from mfa_gate.web.translations import load_translations
 
 NOW = 1_800_000_000
@@ -33,7 +36,14 @@ def smtp(port: int, patience: Patience = PATIENCE) -> SmtpPost:
 
 
 def letters() -> Letters:
-    return Letters(HEAD, load_translations()["en"], lambda at, now: f"in {at - now} s")
+    translate = load_translations()["en"].gettext
+    return Letters(
+        HEAD,
+        load_translations()["en"],
+        day=lambda at, now: f"in {at - now} s",
+        moment=lambda at: f"moment {at - NOW}",
+        tell=lambda told: told_in_mail(told, translate),
+    )
 
 
 class Office:
@@ -83,6 +93,57 @@ class Office:
         found = self.store.run(name)
         assert found is not None
         return found
+
+
+class Teller:
+    """One process that tells people what happened; `now` is what its clock says."""
+
+    def __init__(
+        self,
+        store: Store,
+        post: Post,
+        *,
+        admins: tuple[str, ...] = (),
+        mailbox: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self.now = NOW
+        ids = tuple(account_id(REALM, subject) for subject in admins)
+        self.notifying = Notifying(
+            store,
+            writer=letters(),
+            recipients=Recipients(admins=ids, mailbox=mailbox),
+            post=post,
+            clock=lambda: self.now,
+            monotonic=monotonic,
+        )
+
+    def turn(self) -> None:
+        self.notifying.turn(self.now)
+
+    @property
+    def queue(self) -> NoticeQueue:
+        return self.store.notices.queue()
+
+
+def happened(
+    store: Store,
+    subject: str,
+    kind: EventKind,
+    *,
+    notify: tuple[Audience, ...] = ("owner",),
+    at: int = NOW,
+    actor: Actor | None = None,
+    **details: str,
+) -> None:
+    """Something that was committed to somebody's account, and of which they or the administrators are told."""
+    account = of(store, subject)
+    by = actor or Actor(subject=subject, realm=REALM, surface="web", address="198.51.100.7")
+    told = Event(
+        kind=kind, account_id=account.id, subject=subject, at=at, actor=by, details=details, notify=notify
+    )
+    store.commit(Change(account=account, events=(told,)), at)
 
 
 def require_two_step(store: Store) -> None:

@@ -13,6 +13,7 @@ from mfa_gate.core.accounts import Account, account_id
 from mfa_gate.flows.posting import Letter
 from mfa_gate.mail.letters import Letters
 from mfa_gate.mail.messages import Letterhead
+from mfa_gate.web.sentences import told_in_mail
 from mfa_gate.web.translations import load_translations
 
 NOW = 1_800_000_000
@@ -35,7 +36,14 @@ ALICE = Account(
 
 def letters(language: str = "en", **changes: object) -> Letters:
     head = replace(HEAD, language=language, **changes)
-    return Letters(head, load_translations()[language], lambda at, _: f"day {at - NOW}")
+    catalog = load_translations()[language]
+    return Letters(
+        head,
+        catalog,
+        day=lambda at, _: f"day {at - NOW}",
+        moment=lambda at: f"moment {at - NOW}",
+        tell=lambda told: told_in_mail(told, catalog.gettext),
+    )
 
 
 def read(letter: Letter) -> EmailMessage:

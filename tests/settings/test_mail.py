@@ -83,6 +83,7 @@ def test_a_password_does_not_stand_in_an_address() -> None:
         ({"smtp": "smtp+plain://localhost", "sender": SENDER, "ca": Path("/ca.pem")}, "ca"),
         ({"ca": Path("/ca.pem")}, "ca"),
         ({"domain": "@example.org"}, "domain"),
+        ({"admins": "it@example.org, m@example.net"}, "admins"),
     ],
 )
 def test_what_does_not_fit_together(fields: dict[str, Any], named: str) -> None:

@@ -385,6 +385,12 @@ class TestAdmin:
     def test_more_power_wins(self) -> None:
         assert settings(admin=Admin(admins=("a",), help_desk=("a",))).is_admin(somebody("a")) == "admin"
 
+    def test_those_who_are_named_one_by_one(self) -> None:
+        entries = ("user:root@portal", "group:staff@portal", "user:Eve@partners")
+        found = settings(identity=(RemoteUser(), HeaderUser(realm="partners")), admin=Admin(admins=entries))
+        assert found.named_admins == (account_id("portal", "root"), account_id("partners", "eve"))
+        assert settings(admin=Admin(admins=("root@x",))).named_admins == (account_id("portal", "root@x"),)
+
     @pytest.mark.parametrize(
         "entry", ["", " root", "root\n", "group:staff", "group:staff@nowhere", "user:@portal"]
     )

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from mfa_gate.flows.reminders import KEPT_SECONDS, MOST_OPEN
-from mfa_gate.opening import reminding
+from mfa_gate.mailing import reminding
 from mfa_gate.wiring import Sources
 from tests.web.api_client import ApiClient, enrolled, problem_of
 from tests.web.house import House

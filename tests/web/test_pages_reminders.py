@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mfa_gate.opening import reminding
+from mfa_gate.mailing import reminding
 from mfa_gate.wiring import Sources
 from tests.web.house import Browser, House, path_of
 

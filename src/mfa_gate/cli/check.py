@@ -13,7 +13,8 @@ from mfa_gate.cli.upkeep import anchor_problems, grant_problems, job_problems, k
 from mfa_gate.core.errors import KeysError, MailUnavailable, SettingsError, StoreUnavailable
 from mfa_gate.flows.jobs import Standing
 from mfa_gate.keys import KeyRing
-from mfa_gate.opening import open_store, post
+from mfa_gate.mailing import post
+from mfa_gate.opening import open_store
 from mfa_gate.settings import Problem, Settings, problems
 from mfa_gate.settings.problems import Edge
 

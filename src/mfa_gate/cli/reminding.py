@@ -117,9 +117,9 @@ def _found(gate: Opened, job: str) -> ReminderRun:
 
 def _through(invocation: Invocation, gate: Opened, run: ReminderRun) -> ReminderRun:
     """Send, or see another process send, until all is done or the mail server wants to be asked later."""
-    from mfa_gate.background import mail_jobs
+    from mfa_gate.background import reminder_jobs
 
-    jobs = mail_jobs(gate.settings, gate.store, invocation.sources)
+    jobs = reminder_jobs(gate.settings, gate.store, invocation.sources)
     with progress("reminders") as show:
         try:
             while run.is_open and run.not_before <= invocation.now:

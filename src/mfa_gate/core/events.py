@@ -55,6 +55,7 @@ EventKind = Literal[
     "reminders_finished",
     "reminder_sent",
     "reminder_failed",
+    "notice_failed",
 ]
 
 Audience = Literal["owner", "admins"]

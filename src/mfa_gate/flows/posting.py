@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.notices import Notice
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,13 @@ class Writer(Protocol):
 
     def reminder(self, account: Account, to: str, deadline: int | None, run_id: str, now: int) -> Letter:
         """Asks somebody to set up two-step, by the deadline if there is one."""
+
+
+class NoticeWriter(Protocol):
+    """Used by background jobs: what the notices say."""
+
+    def notice(self, notice: Notice, account: Account | None, to: str) -> Letter:
+        """Tells what happened. `account` is whose mailbox it is; None: that of all administrators together."""
 
 
 class Post(Protocol):

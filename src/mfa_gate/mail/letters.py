@@ -6,19 +6,35 @@ from datetime import UTC, datetime
 from gettext import NullTranslations
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.notices import Notice
 from mfa_gate.flows.posting import Letter
-from mfa_gate.mail import words
+from mfa_gate.mail import notices, words
 from mfa_gate.mail.messages import Letterhead, message
 from mfa_gate.mail.words import Words
 
 
 class Letters:
-    """`flows.posting.Writer`. `day(at, now)` says a day in the words of the letterhead's language."""
+    """`flows.posting.Writer` and `NoticeWriter`.
 
-    def __init__(self, head: Letterhead, catalog: NullTranslations, day: Callable[[int, int], str]) -> None:
+    In the language of the letterhead, `day(at, now)` says a day, `moment(at)` a day with its time, and `tell(event)`
+    what happened, as a name and as a sentence.
+    """
+
+    def __init__(
+        self,
+        head: Letterhead,
+        catalog: NullTranslations,
+        *,
+        day: Callable[[int, int], str],
+        moment: notices.Moment,
+        tell: notices.Tell,
+    ) -> None:
         self._head = head
         self._catalog = catalog
         self._day = day
+        self._manner = notices.Manner(
+            catalog=catalog, moment=moment, tell=tell, portal=head.portal, home=head.home
+        )
 
     def reminder(self, account: Account, to: str, deadline: int | None, run_id: str, now: int) -> Letter:
         """Asks somebody to set up two-step, by the deadline if there is one."""
@@ -30,11 +46,20 @@ class Letters:
             deadline=None if deadline is None else self._day(deadline, now),
             url=f"{self._head.home}/setup",
         )
-        return self._letter(said, account, to, now, "reminder", run_id, account.id)
+        return self._letter(said, account.name, to, now, "reminder", run_id, account.id)
 
-    def _letter(self, said: Words, account: Account, to: str, at: int, *names: str) -> Letter:
+    def notice(self, notice: Notice, account: Account | None, to: str) -> Letter:
+        """Tells what happened. `account` is whose mailbox it is; None: that of all administrators together."""
+        if notice.audience == "owner" and account is not None:
+            said = notices.to_owner(self._manner, notice, account)
+        else:
+            said = notices.to_admins(self._manner, notice, account)
+        names = ("notice", notice.id, notice.audience, notice.to)
+        return self._letter(said, "" if account is None else account.name, to, notice.events[0].at, *names)
+
+    def _letter(self, said: Words, name: str, to: str, at: int, *names: str) -> Letter:
         """A letter whose id follows from what it is about: twice the same letter has twice the same id."""
         digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:24]
         letter_id = f"{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}-{digest}"
-        content = message(self._head, said, letter_id=letter_id, to=to, name=account.name, at=at)
+        content = message(self._head, said, letter_id=letter_id, to=to, name=name, at=at)
         return Letter(id=letter_id, to=to, content=content)

@@ -49,6 +49,9 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     """What the server's certificate must be signed by; without it, by an authority that the system trusts."""
     domain: str = ""
     """People without a mail address have one there, under their account name; without it they have none."""
+    admins: str = ""
+    """Where administrators are told what happened, as one mailbox for all; without it, each whom `[admin]` names has
+    a mail of their own."""
     dir: Path | None = None
     """Every mail becomes a file in this folder: for demonstrations."""
 
@@ -56,7 +59,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
         server = self.server
         both = "a mail goes to the server or into the folder. Take dir or smtp out."
         require(server is None or self.dir is None, "[mail] dir", self.dir, both)
-        _check_address(self.sender)
+        _check_address("sender", self.sender, "two-step@example.org")
+        _check_address("admins", self.admins, "it-security@example.org")
         require(
             server is None or self.sender,
             "[mail] sender",
@@ -110,6 +114,6 @@ def mail_server(url: str) -> MailServer:
     return MailServer(host=host, port=port, protection=protection)
 
 
-def _check_address(sender: str) -> None:
-    cure = "write one address in ASCII, like two-step@example.org; the name beside it is the portal's."
-    require(not sender or mailbox(sender) == sender, "[mail] sender", sender, cure)
+def _check_address(key: str, address: str, example: str) -> None:
+    cure = f"write one address in ASCII and without a name beside it, like {example}."
+    require(not address or mailbox(address) == address, f"[mail] {key}", address, cure)

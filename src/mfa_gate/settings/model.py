@@ -121,6 +121,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Name of the gate's session cookie; fixed by `public_url`, never by a request."""
         return "__Host-mfa_gate" if self.is_https else "mfa_gate"
 
+    @property
+    def named_admins(self) -> tuple[str, ...]:
+        """The accounts of those whom `[admin] admins` names one by one, and not by a group."""
+        found = [(entry, _ENTRY.fullmatch(entry)) for entry in self.admin.admins]
+        return tuple(
+            account_id(named["realm"], named["name"]) if named else account_id(self.identity[0].realm, entry)
+            for entry, named in found
+            if named is None or named["kind"] == "user"
+        )
+
     def is_admin(self, person: Identity | Account) -> Power | None:
         """What this person may administer. Neither the roster nor an API can grant it."""
         if self._names(self.admin.admins, person):

@@ -29,6 +29,7 @@ _MAIL: Final = """\
 # user = "mfa-gate"
 # password = "env:MAIL_PASSWORD"
 # domain = "example.org"    # where people get mail whose address the portal does not tell
+# admins = "it-security@example.org"    # where administrators are told what happened, instead of each by name
 # dir = "mail"    # instead of all that: every mail becomes a file
 """
 

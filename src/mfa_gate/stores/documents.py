@@ -17,6 +17,7 @@ import msgspec
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG, Event
+from mfa_gate.core.notices import NoticeQueue
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.reminders import ReminderRun
 from mfa_gate.core.sessions import Challenge, Session
@@ -49,6 +50,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
 def run_place(run_id: str, version: int) -> Place:
     """Where a run of reminders lies."""
     return "reminders", run_id, version
+
+
+def notices_place(version: int) -> Place:
+    """Where the queue of notices lies."""
+    return "notices", version
 
 
 _READ_EVENT = msgspec.json.Decoder(Event)
@@ -160,6 +166,14 @@ class Documents:
             with suppress(RecordCorrupt):
                 found[name] = self.job(name, sealed)
         return found
+
+    def seal_notices(self, queue: NoticeQueue) -> bytes:
+        """The queue of notices, for its version."""
+        return self._seal(queue, *notices_place(queue.version))
+
+    def notices(self, version: int, sealed: bytes) -> NoticeQueue:
+        """The queue of this version."""
+        return self._open(NoticeQueue, sealed, *notices_place(version))
 
     def seal_proof(self, audit_key: bytes) -> bytes:
         """What a store keeps to tell, before anything else, whether the keys are its own."""

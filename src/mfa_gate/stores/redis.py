@@ -15,7 +15,7 @@ from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded, Seals, Stream
+from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Notices, Page, Recorded, Seals, Stream
 from mfa_gate.settings.store_urls import redis_address
 from mfa_gate.stores import redis_founding as founding
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -27,6 +27,7 @@ from mfa_gate.stores.redis_directory import Directory
 from mfa_gate.stores.redis_feed import RedisFeed
 from mfa_gate.stores.redis_health import concerns
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, account_keys, key, live_key
+from mfa_gate.stores.redis_notices import RedisNotices
 from mfa_gate.stores.redis_outbox import Outbox
 from mfa_gate.stores.redis_records import Answers, pairs, sealed_in
 from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Call
@@ -61,6 +62,7 @@ class RedisStore:
         stream = RedisStream(server, self._documents, self._answers, self.store_id)
         self.stream: Stream = stream
         self.seals: Seals = RedisSeals(server, self._documents, stream, audit_keys)
+        self.notices: Notices = RedisNotices(server, self._documents)
 
     @classmethod
     def create(

@@ -14,6 +14,7 @@ shard, hence in one hash slot, so that one script can read or change all of it o
     mfa:{0}:traffic      hash; mfa:{0}:lease:<name>  hash
     mfa:{0}:jobs         hash    background job → record of when it was last done
     mfa:{0}:runs:open    hash    run of reminders → version:record; …:finished  those with nothing to do
+    mfa:{0}:notices      hash    queue → version:record of the notices that have not left
     mfa:{0}:results:<run>:<outcome>  list  what came of each person
 """
 
@@ -21,7 +22,7 @@ from typing import Final
 
 SHARDS: Final = "0123456789abcdef"
 FIRST: Final = SHARDS[0]
-"""The shard of the organization: policy, traffic, leases, reminders."""
+"""The shard of the organization: policy, traffic, leases, reminders, notices."""
 
 EARLIEST: Final = 1_767_225_600_000_000
 """1 January 2026, in microseconds: no stream id lies before it, so that positions are positive, and below 2^53 (what

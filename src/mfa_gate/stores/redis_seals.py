@@ -6,9 +6,10 @@ from typing import Final
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import Documents, Place, Reseal, run_place
+from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, key, live_key
+from mfa_gate.stores.redis_notices import NOTICES
 from mfa_gate.stores.redis_outbox import FINISHED, OPEN
 from mfa_gate.stores.redis_records import pairs
 from mfa_gate.stores.redis_scripts import SWAP, Call
@@ -92,10 +93,12 @@ class RedisSeals:
         stands = self._server.ask_all([("HGET", name, "stand") for name in names])
         for shard, name, sealed in zip(SHARDS, names, stands, strict=True):
             yield name, "stand", b"", sealed or b"", ("stand", shard)
-        for name in (OPEN, FINISHED):
+        for name in (OPEN, FINISHED, NOTICES):
             found = self._server.ask("HGETALL", name)
             for field, value in (found if isinstance(found, dict) else pairs(found)).items():
                 version, _, sealed = value.partition(b":")
                 number = int(version) if version.isdigit() else 0
-                yield name, field, version + b":", sealed, run_place(field.decode(errors="replace"), number)
+                run_id = field.decode(errors="replace")
+                place = notices_place(number) if name == NOTICES else run_place(run_id, number)
+                yield name, field, version + b":", sealed, place
         yield names[0], "proof", b"", self._server.ask("HGET", names[0], "proof") or b"", ("proof",)

@@ -13,7 +13,7 @@ from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Page, Recorded, Seals, Stream
+from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Notices, Page, Recorded, Seals, Stream
 from mfa_gate.stores import sqlite_backup as backup
 from mfa_gate.stores import sqlite_directory as directory
 from mfa_gate.stores import sqlite_health as health
@@ -29,6 +29,7 @@ from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite_commits import Kind, Transaction
 from mfa_gate.stores.sqlite_connection import Connections
 from mfa_gate.stores.sqlite_feed import SqliteFeed
+from mfa_gate.stores.sqlite_notices import SqliteNotices
 from mfa_gate.stores.sqlite_seals import SqliteSeals
 from mfa_gate.stores.sqlite_stream import SqliteStream
 
@@ -71,6 +72,7 @@ class SqliteStore:
         self._documents = Documents(sealer, self.store_id)
         self.stream: Stream = SqliteStream(self._connections, self._documents, self.store_id)
         self.seals: Seals = SqliteSeals(self._connections, self._documents, self._audit_keys)
+        self.notices: Notices = SqliteNotices(self._connections, self._documents)
         try:
             fits = self._documents.is_proof(proof, audit_key)
         except RecordCorrupt:

@@ -94,6 +94,10 @@ _LISTS = (
         WITHOUT ROWID""",
 )
 
+_NOTICES = (
+    "CREATE TABLE notices (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, sealed BLOB NOT NULL)",
+)
+
 STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, _FIRST),
     (1, _LEASES),
@@ -101,6 +105,7 @@ STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, _OUTBOX),
     (1, _JOBS),
     (6, _LISTS),
+    (6, _NOTICES),
 )
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 

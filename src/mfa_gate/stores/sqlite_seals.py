@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import Documents, Place, Reseal, run_place
+from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place
 from mfa_gate.stores.sqlite_connection import Connections
 
 Row = tuple[object, Place, str, tuple[object, ...]]
@@ -75,6 +75,8 @@ def _rows(db: sqlite3.Connection, after: str | None, accounts: list[str]) -> Ite
         for run_id, version, sealed in db.execute("SELECT id, version, sealed FROM run").fetchall():
             place = run_place(run_id, version)
             yield sealed, place, "UPDATE run SET sealed = ? WHERE id = ?", (run_id,)
+        for version, sealed in db.execute("SELECT version, sealed FROM notices").fetchall():
+            yield sealed, notices_place(version), "UPDATE notices SET sealed = ?", ()
     for account in accounts:
         whose = (account,)
         for version, sealed in db.execute(

@@ -66,6 +66,13 @@ def in_words(at: int, style: DateStyle, *, now: int, zone: tzinfo, translate: Ca
     return translate("{day}, {clock}").format(day=day, clock=clock)
 
 
+def whole_moment(at: int, *, zone: tzinfo, translate: Callable[[str], str]) -> str:
+    """The moment `at` with its day and year, for what may be read at any time later."""
+    day = in_words(at, "date", now=0, zone=zone, translate=translate)
+    clock = in_words(at, "clock", now=0, zone=zone, translate=translate)
+    return translate("{day}, {clock}").format(day=day, clock=clock)
+
+
 def end_of_day(day: str, zone: tzinfo) -> int | None:
     """The last second of a day written `2026-03-14`; None if it is no such day."""
     try:

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from markupsafe import Markup
 from msgspec import Struct
 
+from mfa_gate.core.events import SYSTEM
+from mfa_gate.core.messages import printable
+from mfa_gate.core.notices import Told
 from mfa_gate.web.dates import N_
 from mfa_gate.web.views import HistoryLine
 
@@ -93,6 +96,9 @@ TELLINGS: Mapping[str, Telling] = {
     "reminder_failed": Telling(
         N_("Reminder failed"), N_("A reminder to {person} may not have been delivered.")
     ),
+    "notice_failed": Telling(
+        N_("Notice not delivered"), N_("A mail about what happened could not be delivered.")
+    ),
     "tampering_noticed": Telling(
         N_("Tampering noticed"), N_("Something in the store was changed, and not by the gate.")
     ),
@@ -132,6 +138,18 @@ def tell(line: HistoryLine, translate: Callable[[str], str]) -> Markup:
     other = telling.by_other if line.actor and line.person and line.actor != line.person else None
     # Security: only the sentence, which is ours, is trusted; what people typed is escaped by Markup.format.
     return Markup(translate(other or telling.sentence)).format(actor=actor, person=person)  # noqa: S704
+
+
+def told_in_mail(told: Told, translate: Callable[[str], str]) -> tuple[str, str]:
+    """An event's short name and its sentence, as text; names in it are one line each."""
+    line = HistoryLine(
+        at=told.at,
+        kind=told.kind,
+        actor=None if told.actor == SYSTEM else printable(told.actor.shown, 80),
+        person=printable(told.subject, 80) or None,
+        facts=told.details,
+    )
+    return label(told.kind, translate), tell(line, translate).striptags()
 
 
 def further_facts(

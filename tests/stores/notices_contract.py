@@ -1,0 +1,84 @@
+"""What every store does with the queue of notices, in sentences of `ports.Notices`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import account_id
+from mfa_gate.core.errors import MfaGateError, StaleState
+from mfa_gate.core.notices import Notice, NoticeQueue, Told
+from mfa_gate.stores.sealing import Sealer
+from tests.stores.contract import ADMIN, NOW, Backend, at_once
+from tests.stores.files import KEYS, sealer
+
+BOTH_KEYS = {**KEYS, "2026-02": b"n" * 32}
+ALICE = account_id("portal", "alice")
+TOLD = Told(kind="reset", account_id=ALICE, subject="alice", at=NOW, actor=ADMIN, details={"left": "3"})
+QUEUE = NoticeQueue(
+    marks={"0": 7, "f": 123},
+    waiting=(Notice(id="e1", to=ALICE, audience="owner", kind="reset", events=(TOLD,), tries=2),),
+    admins_told={"reset": (NOW, NOW + 1)},
+    trouble="Él servidor ✓",
+)
+
+
+class NoticesContract(ABC):
+    """Subclass it as `Test…`, with `make` and `reopen`."""
+
+    @abstractmethod
+    def make(self, place: Path) -> Backend:
+        """A new store that belongs to this folder."""
+
+    @abstractmethod
+    def reopen(self, place: Path, keys: Sealer) -> Backend:
+        """One more client of it, with these keys."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Backend]:
+        made = self.make(tmp_path)
+        yield made
+        made.close()
+
+    def test_a_queue_is_kept_as_it_is(self, store: Backend, tmp_path: Path) -> None:
+        assert store.notices.queue() == NoticeQueue()
+        kept = store.notices.save(QUEUE)
+        assert kept == replace(QUEUE, version=1)
+        other = self.reopen(tmp_path, sealer())
+        assert other.notices.queue() == kept
+        other.close()
+
+    def test_only_the_newest_can_be_changed(self, store: Backend) -> None:
+        first = store.notices.save(QUEUE)
+        second = store.notices.save(replace(first, tries=1))
+        for stale in (QUEUE, first, replace(first, version=9)):
+            with pytest.raises(StaleState):
+                store.notices.save(stale)
+        assert store.notices.queue() == second
+
+    @pytest.mark.parametrize("begun", [False, True])
+    def test_of_many_who_change_it_one_does(self, store: Backend, begun: bool) -> None:
+        first = store.notices.save(QUEUE) if begun else QUEUE
+        found = at_once(10, lambda number: store.notices.save(replace(first, tries=number)))
+        (done,) = [each for each in found if not isinstance(each, MfaGateError)]
+        assert store.notices.queue() == done
+
+    def test_it_is_sealed_and_sealed_anew(self, store: Backend, tmp_path: Path) -> None:
+        newer = self.reopen(tmp_path, sealer(BOTH_KEYS, "2026-02"))
+        kept = store.notices.save(QUEUE)
+        after: str | None = None
+        while (step := newer.seals.reseal(after, 10)).next is not None:
+            after = step.next
+        needed, after = set[str](), None
+        while True:
+            step = newer.seals.survey(after, 10)
+            assert step.broken == ()
+            needed |= set(step.needed)
+            after = step.next
+            if after is None:
+                break
+        assert needed == {"2026-02"}
+        assert newer.notices.queue() == kept
+        newer.close()
