@@ -16,6 +16,7 @@ from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.notices import NoticeQueue
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
+from mfa_gate.core.roster import RosterHead, RosterRow
 from mfa_gate.core.sessions import Challenge, Session
 
 
@@ -355,6 +356,45 @@ class Notices(Protocol):
         """Write the queue (its `version` is the one that was read) as version + 1. Raises `StaleState`."""
 
 
+class Roster(Protocol):
+    """Used by imports of a roster, which become true by the move of one pointer, and reach the accounts after that.
+
+    Until every account has been told, `FactsReader.facts` looks at the staged row of the import in force, too.
+    """
+
+    def head(self) -> RosterHead:
+        """Which import is in force."""
+
+    def stage(self, import_id: str, rows: tuple[RosterRow, ...], now: int) -> None:
+        """Add rows to an import that is not in force yet; nothing of them counts before that."""
+
+    def staged(
+        self, import_id: str, after: str | None, limit: int
+    ) -> tuple[str | None, tuple[RosterRow, ...]]:
+        """Some rows of an import, about `limit`, and where to go on (None: these were the last).
+
+        Some may come twice; none is left out.
+        """
+
+    def stagings(self) -> dict[str, int]:
+        """All imports of which there are rows, and when each was begun."""
+
+    def drop(self, import_id: str) -> None:
+        """Forget the rows of an import. Raises `StaleState` if not every account has been told of them."""
+
+    def move(self, head: RosterHead, events: tuple[Event, ...], now: int) -> RosterHead:
+        """Write `head` (its `number` is the one that was read) as number + 1; events join the chain `ORG`.
+
+        Raises `StaleState`.
+        """
+
+    def accounts(self, account_ids: tuple[str, ...]) -> dict[str, Account]:
+        """Those of these accounts that are stored, by id."""
+
+    def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
+        """Commit many accounts, each by itself; ids of those that somebody else had changed."""
+
+
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
     """Something about a store that somebody should mend (`error`) or know, with its cure."""
 
@@ -390,6 +430,7 @@ class Store(
     stream: Stream
     seals: Seals
     notices: Notices
+    roster: Roster
 
     def feed(self) -> Feed:
         """Begin to follow what others change. Every call begins anew."""

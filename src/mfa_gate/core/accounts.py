@@ -82,6 +82,21 @@ class Reminder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""
 
 
+class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the roster says of one person; `number` is that of the import that said so first.
+
+    # Security: `groups` stand apart from those that the portal tells, which alone can make an administrator.
+    `former_email` is the address that proofs went to before this one, which came `email_since`.
+    """
+
+    number: int
+    name: str = ""
+    email: str = ""
+    groups: tuple[str, ...] = ()
+    email_since: int = 0
+    former_email: str = ""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One person's record. `version` 0 means that it was never stored."""
 
@@ -108,6 +123,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     put_off_at: int = 0
     """When they last chose to set up two-step later."""
     tried_while_paused_at: int = 0
+    listing: Listing | None = None
+    """None: no roster has ever named this person."""
 
     @property
     def has_factor(self) -> bool:
@@ -118,6 +135,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def had_factor(self) -> bool:
         """True if two-step was ever set up: whatever was confirmed once leaves its time, also after a reset."""
         return self.has_factor or self.last_verified_at > 0
+
+    @property
+    def all_groups(self) -> tuple[str, ...]:
+        """Those that the portal tells, and those of the roster."""
+        return tuple(dict.fromkeys((*self.groups, *(self.listing.groups if self.listing else ()))))
 
     @property
     def revision(self) -> str:

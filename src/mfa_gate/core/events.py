@@ -56,6 +56,13 @@ EventKind = Literal[
     "reminder_sent",
     "reminder_failed",
     "notice_failed",
+    "roster_imported",
+    "roster_settled",
+    "account_listed",
+    "listing_changed",
+    "address_changed",
+    "deactivated",
+    "reactivated",
 ]
 
 Audience = Literal["owner", "admins"]

@@ -117,11 +117,13 @@ def seen(account: Account | None, identity: Identity, now: int) -> tuple[Account
         return account, (event(account, "account_seen", SYSTEM, now),)
     if not same_spelling(account, identity):
         return account, ()
+    listing = account.listing
     updated = replace(
         account,
         first_seen_at=account.first_seen_at or now,
-        name=identity.name or account.name,
-        email=identity.email or account.email,
+        # Security: where the roster names an address, the portal's profile, which people edit, moves no mail of ours.
+        name=(listing.name if listing else "") or identity.name or account.name,
+        email=(listing.email if listing else "") or identity.email or account.email,
         groups=account.groups if identity.groups is None else identity.groups,
     )
     if updated == account:

@@ -20,6 +20,7 @@ from mfa_gate.core.events import ORG, Event
 from mfa_gate.core.notices import NoticeQueue
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.reminders import ReminderRun
+from mfa_gate.core.roster import RosterRow
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -55,6 +56,11 @@ def run_place(run_id: str, version: int) -> Place:
 def notices_place(version: int) -> Place:
     """Where the queue of notices lies."""
     return "notices", version
+
+
+def staged_place(import_id: str, account_id: str) -> Place:
+    """Where a row of a roster lies until its account has been told of it."""
+    return "staged", import_id, account_id
 
 
 _READ_EVENT = msgspec.json.Decoder(Event)
@@ -174,6 +180,14 @@ class Documents:
     def notices(self, version: int, sealed: bytes) -> NoticeQueue:
         """The queue of this version."""
         return self._open(NoticeQueue, sealed, *notices_place(version))
+
+    def seal_row(self, import_id: str, row: RosterRow) -> bytes:
+        """A staged row of a roster, for its import and account."""
+        return self._seal(row, *staged_place(import_id, row.account_id))
+
+    def row(self, import_id: str, account_id: str, sealed: bytes) -> RosterRow:
+        """The staged row of this import and account."""
+        return self._open(RosterRow, sealed, *staged_place(import_id, account_id))
 
     def seal_proof(self, audit_key: bytes) -> bytes:
         """What a store keeps to tell, before anything else, whether the keys are its own."""

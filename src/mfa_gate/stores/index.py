@@ -52,7 +52,7 @@ def index_of(account: Account) -> IndexRow:
         stands=stands,
         until=until,
         last_verified_at=max(0, account.last_verified_at),
-        scopes=(*unseen, *map(group_scope, dict.fromkeys(account.groups))),
+        scopes=(*unseen, *map(group_scope, dict.fromkeys(account.all_groups))),
     )
 
 

@@ -15,7 +15,7 @@ from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Notices, Page, Recorded, Seals, Stream
+from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Notices, Page, Recorded, Roster, Seals, Stream
 from mfa_gate.settings.store_urls import redis_address
 from mfa_gate.stores import redis_founding as founding
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -29,7 +29,8 @@ from mfa_gate.stores.redis_health import concerns
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, account_keys, key, live_key
 from mfa_gate.stores.redis_notices import RedisNotices
 from mfa_gate.stores.redis_outbox import Outbox
-from mfa_gate.stores.redis_records import Answers, pairs, sealed_in
+from mfa_gate.stores.redis_records import Answers, Stand, pairs, roster_in, sealed_in
+from mfa_gate.stores.redis_roster import RedisRoster
 from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Call
 from mfa_gate.stores.redis_seals import RedisSeals
 from mfa_gate.stores.redis_stream import RedisStream
@@ -63,6 +64,15 @@ class RedisStore:
         self.stream: Stream = stream
         self.seals: Seals = RedisSeals(server, self._documents, stream, audit_keys)
         self.notices: Notices = RedisNotices(server, self._documents)
+        self._roster = RedisRoster(
+            server,
+            self._documents,
+            self._answers,
+            self._accounts,
+            planner=self._planner,
+            tell=self._tell,
+        )
+        self.roster: Roster = self._roster
 
     @classmethod
     def create(
@@ -127,8 +137,9 @@ class RedisStore:
         # Security: what the register does not list has ended, also if its field was put back.
         if register is not None and session_key in register.sessions and found.live and found.live[0]:
             session = self._documents.session(account_id, session_key, sealed_in(found.live[0]))
+        account = self._answers.account(account_id, found.document, register)
         return Facts(
-            account=self._answers.account(account_id, found.document, register),
+            account=self._roster.told(account_id, account, now),
             session=session if session is not None and now < session.expires_at else None,
             policy_version=self._answers.policy_version,
         )
@@ -197,27 +208,34 @@ class RedisStore:
 
     def commit_policy(self, policy: Policy, events: tuple[Event, ...], now: int) -> Policy:  # noqa: ARG002  # the port's
         """Write `policy` as version + 1 with its events, or raise `StaleState`."""
-        stand = self._answers.seal_stand(FIRST, policy.version + 1)
         written = self._accounts.write(
-            ORG, lambda stored: self._planner.policy(stored, policy, events, stand)
+            ORG,
+            lambda stored: self._planner.policy(
+                stored,
+                policy,
+                events,
+                self._answers.seal_stand(FIRST, Stand(policy.version + 1, roster_in(stored))),
+            ),
         )
-        with suppress(
-            StoreUnavailable
-        ):  # it is written; who reads a laggard still hears of it by the feed's beat
-            self.repair()
+        self._tell()
         return written
 
     def repair(self) -> int:
-        """Tell every shard the policy's version, after the policy itself; how many had not heard."""
+        """Tell every shard of policy and roster, after these themselves; how many had not heard."""
         keys = [key(shard, "shard") for shard in SHARDS]
         stands = self._server.ask_all([("HGET", name, "stand") for name in keys])
-        version = self._answers.stand(FIRST, stands[0])
+        newest = self._answers.stand(FIRST, stands[0])
         calls = [
-            Call(SWAP, (name,), ("stand", sealed, self._answers.seal_stand(shard, version)))
+            Call(SWAP, (name,), ("stand", sealed, self._answers.seal_stand(shard, newest)))
             for shard, name, sealed in zip(SHARDS, keys, stands, strict=True)
-            if self._answers.stand(shard, sealed) < version
+            if self._answers.stand(shard, sealed).is_behind(newest)
         ]
         return sum(self._server.write_all(calls))
+
+    def _tell(self) -> None:
+        """What was written is told to every shard. Who reads a laggard still hears of it by the feed's beat."""
+        with suppress(StoreUnavailable):
+            self.repair()
 
     def record(self, events: tuple[Event, ...], now: int) -> None:  # noqa: ARG002  # the port's
         """Append events that change no document, each to the chain it names; all of them must exist."""

@@ -14,10 +14,11 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import StaleState
 from mfa_gate.core.events import ORG, Actor, Event, canonical, extend
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.roster import RosterHead
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Change
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import POLICY, Documents
+from mfa_gate.stores.documents import EVERYTHING, POLICY, Documents
 from mfa_gate.stores.index import index_of
 from mfa_gate.stores.redis_index import Entries, entries_of
 from mfa_gate.stores.redis_keys import EARLIEST, account_keys, feed_channel, key, shard_of
@@ -116,6 +117,17 @@ class Planner:
         document = b"%d:%b" % (written.version, self._documents.seal_policy(written))
         after = replace(after, document=document, policy=written)
         return Writes(after=after, events=links, stand=stand, news=POLICY), written
+
+    def roster(
+        self, stored: Stored, head: RosterHead, events: tuple[Event, ...], stand: bytes
+    ) -> tuple[Writes, RosterHead]:
+        """Another import in force, with its events and the stand of the shard. Raises `StaleState`."""
+        register = self._documents.known_register(ORG, stored.sealed_register or None)
+        if register.roster.number != head.number:
+            raise StaleState(f"The roster has number {register.roster.number}, not {head.number}.")
+        moved = replace(head, number=head.number + 1)
+        after, links = self._chained(stored, replace(register, roster=moved), events, stored.version)
+        return Writes(after=after, events=links, stand=stand, news=EVERYTHING), moved
 
     def found(self, now: int, actor: Actor, stand: bytes) -> Writes:
         """The first policy, which is off, and the first event."""

@@ -6,14 +6,15 @@ that does not come back, also because commits go to another server by now, is a 
 """
 
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Final
 
 from mfa_gate.core.errors import StoreUnavailable
-from mfa_gate.stores.documents import POLICY
+from mfa_gate.stores.documents import EVERYTHING, POLICY
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import FIRST, beat_channel, feed_channel, key
-from mfa_gate.stores.redis_records import Answers
+from mfa_gate.stores.redis_records import Answers, Stand
 from mfa_gate.stores.redis_scripts import BEAT, Call
 
 GATHER_SECONDS: Final = 0.02
@@ -27,7 +28,7 @@ class RedisFeed:
         self._server = server
         self._answers = answers
         self._beats = 0
-        self._policy_version: int | None = None
+        self._stand: Stand | None = None
         self._open = ExitStack()
         self._pubsub, listener = self._open.enter_context(server.listening(feed_channel(store_id)))
         self._channel = beat_channel(store_id, listener)
@@ -69,13 +70,19 @@ class RedisFeed:
             number, _, stand = message["data"].partition(b":")
             if number != str(self._beats).encode():
                 continue
-            version = self._answers.stand(FIRST, stand or None)
-            if self._policy_version is not None and version > self._policy_version:
-                names.append(
-                    POLICY
-                )  # told in vain while we were not there, or by a worker that died on the way
-            self._policy_version = max(version, self._policy_version or 0)
+            names += self._unheard(self._answers.stand(FIRST, stand or None))
             return names
+
+    def _unheard(self, stand: Stand) -> Iterator[str]:
+        """What was told in vain while we were not there, or by a worker that died on the way."""
+        known = self._stand or stand
+        if stand.policy > known.policy:
+            yield POLICY
+        if stand.roster.number > known.roster.number:
+            yield EVERYTHING
+        self._stand = Stand(
+            max(known.policy, stand.policy), max(known.roster, stand.roster, key=lambda head: head.number)
+        )
 
     def _gathered(self, timeout_seconds: float) -> list[str]:
         message = self._next(timeout_seconds)

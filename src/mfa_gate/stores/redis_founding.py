@@ -10,7 +10,7 @@ from mfa_gate.stores.documents import Documents
 from mfa_gate.stores.redis_commits import Planner
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, key
-from mfa_gate.stores.redis_records import Answers, Stored
+from mfa_gate.stores.redis_records import Answers, Stand, Stored
 from mfa_gate.stores.redis_scripts import COMMIT, RESERVE, Call
 from mfa_gate.stores.redis_upgrade import LAYOUT
 
@@ -33,7 +33,7 @@ def make(server: Server, planner: Planner, answers: Answers, proof: bytes, *, no
             "layout",
             LAYOUT,
             "stand",
-            answers.seal_stand(shard, 1),
+            answers.seal_stand(shard, Stand(1)),
         )
         for shard in SHARDS
     }

@@ -3,7 +3,7 @@
 `mfa:{s}:…`, where `s` is the shard: the first hex digit of the account's id. Everything of one account is in one
 shard, hence in one hash slot, so that one script can read or change all of it on any node of a cluster.
 
-    mfa:{s}:shard        hash    store, layout, stand (sealed policy version), ledger; on shard 0 also proof
+    mfa:{s}:shard        hash    store, layout, stand (sealed: policy version, roster), ledger; on shard 0 also proof
     mfa:{s}:accounts     hash    account id → version:document; on shard 0 `org` → the policy
     mfa:{s}:heads        hash    account id → register, which holds the head of the account's chain
     mfa:{s}:last:<abc>   hash    account id → stream id of its newest event (a few in each takes less room)
@@ -15,6 +15,7 @@ shard, hence in one hash slot, so that one script can read or change all of it o
     mfa:{0}:jobs         hash    background job → record of when it was last done
     mfa:{0}:runs:open    hash    run of reminders → version:record; …:finished  those with nothing to do
     mfa:{0}:notices      hash    queue → version:record of the notices that have not left
+    mfa:{s}:staged:<import>  hash  account id → row of a roster; mfa:{0}:imports hash, import → begun at
     mfa:{0}:results:<run>:<outcome>  list  what came of each person
 """
 

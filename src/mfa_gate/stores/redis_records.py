@@ -13,6 +13,7 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.roster import RosterHead
 from mfa_gate.stores.documents import Documents
 from mfa_gate.stores.redis_keys import shard_of
 from mfa_gate.stores.registers import Register
@@ -64,6 +65,17 @@ class Answer(NamedTuple):
     policy_version: int
 
 
+class Stand(NamedTuple):
+    """What a shard was told of the organization: the version of its policy, and which roster is in force."""
+
+    policy: int
+    roster: RosterHead = RosterHead()
+
+    def is_behind(self, newer: "Stand") -> bool:
+        """True if there is something that it was not told."""
+        return self.policy < newer.policy or self.roster.number < newer.roster.number
+
+
 class Memory:
     """What this process read or wrote last of each account, so that reading and committing are two round trips.
 
@@ -95,26 +107,30 @@ class Answers:
     def __init__(self, sealer: Sealer, documents: Documents, store_id: str, place: str) -> None:
         self.policy_version = 0
         """The highest that was ever seen."""
+        self.roster = RosterHead()
+        """The newest that was ever seen."""
         self._sealer = sealer
         self._documents = documents
         self._store_id = store_id
         self._place = place
-        self._stands: dict[str, tuple[bytes, int]] = {}
+        self._stands: dict[str, tuple[bytes, Stand]] = {}
 
-    def seal_stand(self, shard: str, version: int) -> bytes:
-        """What stands in a shard: the store's id and the policy's version."""
-        return self._sealer.seal(str(version).encode(), self._store_id, "stand", shard)
+    def seal_stand(self, shard: str, stand: Stand) -> bytes:
+        """What stands in a shard: the store's id, the policy's version and which roster is in force."""
+        words = str(stand.policy) if not stand.roster.number else f"{stand.policy} {_words(stand.roster)}"
+        return self._sealer.seal(words.encode(), self._store_id, "stand", shard)
 
-    def stand(self, shard: str, sealed: bytes | None) -> int:
-        """The policy version in a shard's stand."""
-        known, version = self._stands.get(shard, (None, 0))
+    def stand(self, shard: str, sealed: bytes | None) -> Stand:
+        """What a shard was told."""
+        known, stand = self._stands.get(shard, (None, Stand(0)))
         if sealed is None or sealed != known:
             if sealed is None:
                 raise self._lost(shard)
-            version = int(self._sealer.open(sealed, self._store_id, "stand", shard))
-            self._stands[shard] = (sealed, version)
-        self.policy_version = max(self.policy_version, version)
-        return version
+            stand = _stand(self._sealer.open(sealed, self._store_id, "stand", shard))
+            self._stands[shard] = (sealed, stand)
+        self.policy_version = max(self.policy_version, stand.policy)
+        self.roster = max(self.roster, stand.roster, key=lambda head: head.number)
+        return stand
 
     def about(self, account_id: str, answer: object) -> Answer:
         """An answer, if it is ours. An account of which only events are left raises.
@@ -137,7 +153,7 @@ class Answers:
                 f"{self._place} is the store {store.decode(errors='replace')}, not {self._store_id}; "
                 "put the right one back."
             )
-        version = self.stand(shard, stand)
+        version = self.stand(shard, stand).policy
         if document is None and register is None and newest is not None:
             # Security: somebody who was seen and whose record was deleted is not somebody new, who may enroll.
             raise RecordCorrupt(f"Account {account_id} has events but no record; restore it from a backup.")
@@ -191,6 +207,23 @@ class Answers:
             f"The store {self._place} is empty or has lost shard {shard}; restore it from a backup, correct "
             "[store] url or, on a new server, make it with `mfa-gate init`."
         )
+
+
+def roster_in(organization: Stored) -> RosterHead:
+    """Which roster the organization's register says to be in force."""
+    return organization.register.roster if organization.register else RosterHead()
+
+
+def _words(head: RosterHead) -> str:
+    return f"{head.number} {head.rows} {head.import_id}"
+
+
+def _stand(plain: bytes) -> Stand:
+    policy, *roster = plain.decode().split(" ")
+    if not roster:
+        return Stand(int(policy))
+    number, rows, import_id = roster
+    return Stand(int(policy), RosterHead(number=int(number), rows=int(rows), import_id=import_id))
 
 
 def pairs(row: list[Any]) -> dict[bytes, bytes]:

@@ -6,7 +6,7 @@ from typing import Final
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place
+from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place, staged_place
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import FIRST, SHARDS, key, live_key
 from mfa_gate.stores.redis_notices import NOTICES
@@ -101,4 +101,14 @@ class RedisSeals:
                 run_id = field.decode(errors="replace")
                 place = notices_place(number) if name == NOTICES else run_place(run_id, number)
                 yield name, field, version + b":", sealed, place
+        for import_id in self._server.ask("HKEYS", key(FIRST, "imports")):
+            yield from self._of_the_import(import_id.decode(errors="replace"))
         yield names[0], "proof", b"", self._server.ask("HGET", names[0], "proof") or b"", ("proof",)
+
+    def _of_the_import(self, import_id: str) -> Iterator[Field]:
+        for shard in SHARDS:
+            name = key(shard, "staged", import_id)
+            for part in self._server.scan("HSCAN", name):
+                for field, sealed in (part if isinstance(part, dict) else pairs(part)).items():
+                    place = staged_place(import_id, field.decode(errors="replace"))
+                    yield name, field, b"", sealed, place

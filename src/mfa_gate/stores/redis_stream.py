@@ -71,7 +71,7 @@ class RedisStream:
                 shard: position_of(rows[0][0], shard) if rows else 0
                 for shard, rows in zip(SHARDS, found, strict=True)
             },
-            policy_version=self._answers.stand(FIRST, sealed),
+            policy_version=self._answers.stand(FIRST, sealed).policy,
             checkpoint=_signed(newest[0]) if newest else None,
         )
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.events import Head
+from mfa_gate.core.roster import RosterHead
 from mfa_gate.core.sessions import CAP as SESSION_CAP
 from mfa_gate.ports import Change
 
@@ -24,6 +25,8 @@ class Register(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     head: Head = Head()
     sessions: tuple[str, ...] = ()
     challenges: tuple[str, ...] = ()
+    roster: RosterHead = RosterHead()
+    """In the organization's register: which roster is in force."""
 
 
 def after_change(

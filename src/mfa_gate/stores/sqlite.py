@@ -6,6 +6,8 @@ It decides when a transaction begins and ends; what is written in it stands in t
 import sqlite3
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
@@ -13,7 +15,7 @@ from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Notices, Page, Recorded, Seals, Stream
+from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Notices, Page, Recorded, Roster, Seals, Stream
 from mfa_gate.stores import sqlite_backup as backup
 from mfa_gate.stores import sqlite_directory as directory
 from mfa_gate.stores import sqlite_health as health
@@ -30,6 +32,7 @@ from mfa_gate.stores.sqlite_commits import Kind, Transaction
 from mfa_gate.stores.sqlite_connection import Connections
 from mfa_gate.stores.sqlite_feed import SqliteFeed
 from mfa_gate.stores.sqlite_notices import SqliteNotices
+from mfa_gate.stores.sqlite_roster import SqliteRoster
 from mfa_gate.stores.sqlite_seals import SqliteSeals
 from mfa_gate.stores.sqlite_stream import SqliteStream
 
@@ -73,6 +76,8 @@ class SqliteStore:
         self.stream: Stream = SqliteStream(self._connections, self._documents, self.store_id)
         self.seals: Seals = SqliteSeals(self._connections, self._documents, self._audit_keys)
         self.notices: Notices = SqliteNotices(self._connections, self._documents)
+        self._roster = SqliteRoster(self._connections, self._documents, self._audit_keys)
+        self.roster: Roster = self._roster
         try:
             fits = self._documents.is_proof(proof, audit_key)
         except RecordCorrupt:
@@ -127,25 +132,14 @@ class SqliteStore:
     def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
         """Account, session and policy version in one statement; an expired session is None."""
         with self._connections.reading() as db:
-            row = db.execute(_VISITOR, {"org": ORG, "account": account_id, "key": session_key}).fetchone()
-        org, version, sealed, sealed_register, sealed_session, orphaned = row
-        if orphaned:
-            raise trail.orphaned(account_id)
-        register = self._documents.register(account_id, sealed_register)
-        session = None
-        # Security: what the register does not list has ended, also if its row was put back.
-        listed = register is not None and session_key in register.sessions
-        if listed and session_key is not None and sealed_session is not None:
-            session = self._documents.session(account_id, session_key, sealed_session)
-        return Facts(
-            account=self._documents.account(account_id, version, sealed, register),
-            session=session if session is not None and now < session.expires_at else None,
-            policy_version=self._documents.known_register(ORG, org).head.version,
-        )
+            read, organization = self._facts(db, account_id, session_key, now)
+            account = self._roster.told(db, organization, account_id, read.account, now)
+        return read if account is read.account else replace(read, account=account)
 
     def account(self, account_id: str) -> Account | None:
         """The account, or None if it was never stored."""
-        return self.facts(account_id, None, 0).account
+        with self._connections.reading() as db:
+            return self._facts(db, account_id, None, 0)[0].account
 
     def policy(self) -> Policy:
         """The newest policy."""
@@ -318,6 +312,28 @@ class SqliteStore:
         if not known or known[0][0] != after or (not after and rows and rows[0][0] != 1):
             return newest, (EVERYTHING,)
         return newest, tuple(dict.fromkeys(account for _, account in known[1:]))
+
+    def _facts(
+        self, db: sqlite3.Connection, account_id: str, session_key: str | None, now: int
+    ) -> tuple[Facts, Register]:
+        """What is stored, and the organization's register."""
+        row = db.execute(_VISITOR, {"org": ORG, "account": account_id, "key": session_key}).fetchone()
+        org, version, sealed, sealed_register, sealed_session, orphaned = row
+        if orphaned:
+            raise trail.orphaned(account_id)
+        register = self._documents.register(account_id, sealed_register)
+        session = None
+        # Security: what the register does not list has ended, also if its row was put back.
+        listed = register is not None and session_key in register.sessions
+        if listed and session_key is not None and sealed_session is not None:
+            session = self._documents.session(account_id, session_key, sealed_session)
+        organization = self._documents.known_register(ORG, org)
+        read = Facts(
+            account=self._documents.account(account_id, version, sealed, register),
+            session=session if session is not None and now < session.expires_at else None,
+            policy_version=organization.head.version,
+        )
+        return read, organization
 
     def _policy(self, db: sqlite3.Connection) -> Policy:
         version, sealed, register = db.execute(_POLICY, (ORG,)).fetchone()

@@ -10,10 +10,11 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StaleState
 from mfa_gate.core.events import ORG, Actor, Event, canonical, extend
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.roster import RosterHead
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Change
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import POLICY, TRAFFIC_CAP, Documents, Ledger
+from mfa_gate.stores.documents import EVERYTHING, POLICY, TRAFFIC_CAP, Documents, Ledger
 from mfa_gate.stores.index import index_of
 from mfa_gate.stores.registers import Register, after_change, without_session
 from mfa_gate.stores.sqlite_index import place
@@ -31,6 +32,8 @@ class Transaction:
         self._db = db
         self._documents = documents
         self._audit_keys = audit_keys
+        self._counted: Ledger | None = None
+        """The ledger while many commits are counted together."""
 
     def found(self, store_id: str, now: int, actor: Actor) -> None:
         """Write what a store has from its first moment: its id, the proof of its keys, and a policy that is off."""
@@ -45,6 +48,20 @@ class Transaction:
         )
         self._append(ORG, None, Register(), (made,), version=1)
 
+    def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
+        """Commit many accounts, each by itself; ids of those that somebody else had changed."""
+        before = self._counted = ledger_of(self._db, self._documents)
+        refused = []
+        for change in changes:
+            try:
+                self.commit(change, now)
+            except StaleState:  # it is raised before anything is written
+                refused.append(change.account.id)
+        after, self._counted = self._counted, None
+        if after != before:
+            self._db.execute("UPDATE store SET ledger = ?", (self._documents.seal_ledger(after),))
+        return tuple(refused)
+
     def commit(self, change: Change, now: int) -> Account:
         """Write one account with everything that `change` brings. Raises `StaleState`."""
         stored, register = self._agreed(change.account)
@@ -56,11 +73,12 @@ class Transaction:
             register or Register(),
             change,
             new_epoch=stored is not None and stored.epoch != account.epoch,
-            live_sessions=self._live("session", account.id, now),
-            live_challenges=self._live("challenge", account.id, now),
+            live_sessions=self._live("session", account.id, now) if register else (),
+            live_challenges=self._live("challenge", account.id, now) if register else (),
         )
-        self._clear("session", account.id, after.sessions)
-        self._clear("challenge", account.id, after.challenges)
+        if register:
+            self._clear("session", account.id, after.sessions)
+            self._clear("challenge", account.id, after.challenges)
         if (session := change.open_session) is not None:
             _refuse_foreign(account, session.account_id)
             sealed = self._documents.seal_session(session)
@@ -83,6 +101,17 @@ class Transaction:
         self._append(ORG, register, register, events, version=written.version)
         self._announce(POLICY)
         return written
+
+    def move_roster(self, head: RosterHead, events: tuple[Event, ...]) -> RosterHead:
+        """Let another import be in force. Raises `StaleState`."""
+        register = self._register(ORG)
+        if head.number != register.roster.number:
+            raise StaleState(f"The roster has number {register.roster.number}, not {head.number}.")
+        moved = replace(head, number=head.number + 1)
+        after = replace(register, roster=moved)
+        self._append(ORG, register, after, events, version=register.head.version)
+        self._announce(EVERYTHING)
+        return moved
 
     def record(self, events: tuple[Event, ...]) -> None:
         """Append events, each to the chain it names, and change no document."""
@@ -222,9 +251,12 @@ class Transaction:
         sealed = self._documents.seal_register(account_id, replace(after, head=head))
         self._db.execute("REPLACE INTO register VALUES (?, ?)", (account_id, sealed))
         if events or before is None:
-            known = ledger_of(self._db, self._documents)
+            known = self._counted or ledger_of(self._db, self._documents)
             ledger = Ledger(chains=known.chains + (before is None), events=known.events + len(events))
-            self._db.execute("UPDATE store SET ledger = ?", (self._documents.seal_ledger(ledger),))
+            if self._counted:
+                self._counted = ledger
+            else:
+                self._db.execute("UPDATE store SET ledger = ?", (self._documents.seal_ledger(ledger),))
 
     def _announce(self, name: str) -> None:
         """Tell the feed what changed; old lines go, and who reads too late is told that everything changed."""

@@ -98,6 +98,13 @@ _NOTICES = (
     "CREATE TABLE notices (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, sealed BLOB NOT NULL)",
 )
 
+_ROSTER = (
+    "CREATE TABLE import (id TEXT PRIMARY KEY, begun_at INTEGER NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE staged (
+        import TEXT NOT NULL, account TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (import, account))
+        WITHOUT ROWID""",
+)
+
 STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, _FIRST),
     (1, _LEASES),
@@ -106,6 +113,7 @@ STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, _JOBS),
     (6, _LISTS),
     (6, _NOTICES),
+    (6, _ROSTER),
 )
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place
+from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place, staged_place
 from mfa_gate.stores.sqlite_connection import Connections
 
 Row = tuple[object, Place, str, tuple[object, ...]]
@@ -77,6 +77,9 @@ def _rows(db: sqlite3.Connection, after: str | None, accounts: list[str]) -> Ite
             yield sealed, place, "UPDATE run SET sealed = ? WHERE id = ?", (run_id,)
         for version, sealed in db.execute("SELECT version, sealed FROM notices").fetchall():
             yield sealed, notices_place(version), "UPDATE notices SET sealed = ?", ()
+        for name, account, sealed in db.execute("SELECT import, account, sealed FROM staged"):
+            statement = "UPDATE staged SET sealed = ? WHERE import = ? AND account = ?"
+            yield sealed, staged_place(name, account), statement, (name, account)
     for account in accounts:
         whose = (account,)
         for version, sealed in db.execute(

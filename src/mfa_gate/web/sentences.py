@@ -99,6 +99,15 @@ TELLINGS: Mapping[str, Telling] = {
     "notice_failed": Telling(
         N_("Notice not delivered"), N_("A mail about what happened could not be delivered.")
     ),
+    "roster_imported": Telling(N_("Roster imported"), N_("{actor} imported a roster.")),
+    "roster_settled": Telling(N_("Roster settled"), N_("The roster has reached every account.")),
+    "account_listed": Telling(N_("Listed"), N_("A roster named {person} for the first time.")),
+    "listing_changed": Telling(
+        N_("Listing changed"), N_("The roster says something else of {person} than before.")
+    ),
+    "address_changed": Telling(N_("Address changed"), N_("The roster gave {person} another e-mail address.")),
+    "deactivated": Telling(N_("Deactivated"), N_("The roster says that {person} is not active.")),
+    "reactivated": Telling(N_("Reactivated"), N_("The roster says that {person} is active again.")),
     "tampering_noticed": Telling(
         N_("Tampering noticed"), N_("Something in the store was changed, and not by the gate.")
     ),
