@@ -52,11 +52,15 @@ class Keyed:
 
     def is_our_checkpoint(self, signed: Signed) -> bool:
         """True if a checkpoint is signed with a key of ours, retired ones included."""
+        return self.is_ours(signed.key, to_sign(signed.body), signed.signature)
+
+    def is_ours(self, key: str, message: bytes, signature: bytes) -> bool:
+        """True if a key of ours that signs checkpoints and exports, of this id, signed this; retired ones included."""
         publics = self._publics
         if publics is None:
             publics = self._publics = checkpoint_publics(self.live.ring)
-        public = publics.get(signed.key)
-        return public is not None and is_signed(to_sign(signed.body), signed.signature, public)
+        public = publics.get(key)
+        return public is not None and is_signed(message, signature, public)
 
     def sign_grant(self, message: bytes) -> tuple[str, bytes]:
         """(key id, signature) of the key that signs break-glass grants now."""

@@ -144,6 +144,7 @@ def build_services(
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
+    from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.proving import CodeDesk
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
@@ -172,6 +173,14 @@ def build_services(
             authority, store, committer, store, desk, policy_changed=checker.forget_policy
         ),
         assistance=Assistance(authority, store, store, committer),
+        exporting=Exporting(
+            authority,
+            store,
+            store.stream,
+            store.store_id,
+            keyed.sign_checkpoint,
+            keyed.is_our_checkpoint,
+        ),
         reporting=Reporting(store, store, store, store, store),
         reminders=Reminders(
             store,

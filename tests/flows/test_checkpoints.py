@@ -18,7 +18,8 @@ from mfa_gate.core.events import ORG
 from mfa_gate.flows import checkpoints
 from mfa_gate.flows.anchoring import AnchorKeeper, first_anchor
 from mfa_gate.flows.checkpoints import Checkpointer
-from mfa_gate.flows.verifying import Verified, live, verify
+from mfa_gate.flows.trails import live
+from mfa_gate.flows.verifying import Verified, verify
 from mfa_gate.keys import Key
 from mfa_gate.keys.signatures import is_signed, public_of, sign
 from mfa_gate.stores.sqlite import SqliteStore
@@ -143,7 +144,7 @@ class TestSigning:
         assert said(bench.minute(1, bench.another())).number == 4
         found = bench.verified()
         assert found == Verified(
-            broken=None, newest=bench.store.stream.checkpoint(4), signed=1 + 1 + 2 + 3 + 1, unsigned=0
+            broken=None, newest=bench.store.stream.checkpoint(4), checkpoints=4, signed=1 + 1 + 2 + 3 + 1
         )
 
     def test_of_two_at_once_only_one_signs(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

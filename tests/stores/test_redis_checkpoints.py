@@ -15,7 +15,8 @@ from mfa_gate.core.events import ORG, Actor
 from mfa_gate.flows.anchoring import AnchorKeeper, first_anchor
 from mfa_gate.flows.checkpoints import Checkpointer
 from mfa_gate.flows.restoring import begin_afresh
-from mfa_gate.flows.verifying import live, verify
+from mfa_gate.flows.trails import live
+from mfa_gate.flows.verifying import verify
 from mfa_gate.keys import Key
 from mfa_gate.keys.signatures import is_signed, public_of, sign
 from mfa_gate.stores.redis import RedisStore

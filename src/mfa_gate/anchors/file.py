@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from mfa_gate.core.checkpoints import FORMAT, Anchor
+from mfa_gate.core.checkpoints import ANCHOR_FORMAT, Anchor
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.files import locked, replace_file
 
@@ -40,7 +40,7 @@ class AnchorFile:
                 f"The anchor {self._path} is damaged ({error}). If the store is the newest, run "
                 "`mfa-gate restore --accept-loss`."
             ) from error
-        if anchor.format > FORMAT:
+        if anchor.format > ANCHOR_FORMAT:
             raise StoreUnavailable(
                 f"The anchor {self._path} was written by a newer mfa_gate; install that again."
             )

@@ -1,7 +1,5 @@
 """`audit`: what happened, newest first, and whether the trail is whole."""
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from mfa_gate.cli.choosing import Chosen, choosing
-from mfa_gate.cli.invocation import Invocation, Opened, json_option, pass_invocation, settings_option
+from mfa_gate.cli.invocation import (
+    Invocation,
+    Opened,
+    json_option,
+    os_user,
+    pass_invocation,
+    reason_of,
+    reason_option,
+    settings_option,
+)
 from mfa_gate.cli.output import counting, plural, say_json, say_list, say_table
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
 
@@ -43,42 +50,47 @@ def list_(invocation: Invocation, chosen: Chosen, limit: int, *, as_json: bool) 
 
 @audit.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
+@choosing
+@click.option("--csv", "as_csv", is_flag=True, help="A table for spreadsheets, which cannot be verified.")
+@reason_option
 @json_option
 @settings_option
 @pass_invocation
-def export(invocation: Invocation, path: Path, *, as_json: bool) -> None:
-    """Write the whole trail with its checkpoints into a new file (- for the terminal), one JSON object a line.
+def export(
+    invocation: Invocation, path: Path, chosen: Chosen, reason: str, *, as_csv: bool, as_json: bool
+) -> None:
+    """Write the trail, or what is chosen of it, into a new file (- for the terminal), oldest event first.
 
-    Who has it and the line of `mfa-gate keys show --public` can verify it without any secret.
+    It is one JSON object a line, with the checkpoints: who has it and the line of `mfa-gate keys show --public` can
+    verify it without any secret. That it was exported, why and by whom stands in the trail, before anything is written.
     """
-    from mfa_gate.cli.exports import write
-    from mfa_gate.flows.verifying import live
+    from mfa_gate.cli.exports import new_file
+    from mfa_gate.flows.results import ReasonMissing
 
-    with invocation.opened() as gate, counting("events") as progress:
-        trail = live(gate.store.stream)
-        if str(path) == "-":
-            write(sys.stdout, gate.store.store_id, trail, progress)
-            return
-        try:
-            # Security: names and addresses of people are in it.
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise click.ClickException(
-                f'"{path}" cannot be made: {error.strerror}. Name a new file.'
-            ) from error
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as out:
-            count = write(out, gate.store.store_id, trail, progress)
+    given = reason_of(reason)
+    with invocation.opened() as gate, counting("lines") as progress, new_file(path) as out:
+        exported = gate.exporting.export_from_shell(
+            os_user(), chosen.sought(gate.settings), "csv" if as_csv else "jsonl", given, gate.now
+        )
+        if isinstance(exported, ReasonMissing):
+            raise click.UsageError("--reason wants 3 to 500 characters.")
+        count = 0
+        for count, line in enumerate(exported.lines, 1):
+            out.write(line)
+            if count % 1000 == 0:
+                progress(1000)
+        progress(count % 1000)
+    if str(path) == "-":
+        return
     if as_json:
-        say_json({"path": str(path), "events": count})
+        say_json({"path": str(path), "lines": count})
     else:
-        click.echo(f"{plural(count, 'event')} written to {path}.")
+        click.echo(f"{plural(count, 'line')} written to {path}.")
 
 
 @audit.command()
-@click.option(
-    "--file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="An exported trail instead of the store.",
+@click.argument(
+    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 )
 @click.option(
     "--public-key",
@@ -96,10 +108,10 @@ def export(invocation: Invocation, path: Path, *, as_json: bool) -> None:
 def verify(
     invocation: Invocation, file: Path | None, public_key: str | None, anchor: Path | None, *, as_json: bool
 ) -> None:
-    """Recompute the trail: chains, checkpoints, anchor. Ends with 1 where something does not fit.
+    """Recompute the trail in the store, or in FILE, which `mfa-gate audit export` wrote (- reads what is piped in).
 
-    With the gate's keys the event is named that was changed; with a public key alone, the two checkpoints between
-    which it was.
+    Ends with 1 where chains, checkpoints or anchor do not fit. With the gate's keys the event is named that was
+    changed; with a public key alone, the two checkpoints between which it was.
     """
     from mfa_gate.cli.auditing import verified
 

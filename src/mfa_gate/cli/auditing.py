@@ -3,27 +3,32 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from mfa_gate.anchors import AnchorFile
-from mfa_gate.cli.exports import Export
+from mfa_gate.cli.exports import opened_lines
 from mfa_gate.cli.invocation import Invocation
 from mfa_gate.cli.output import moment, plural
-from mfa_gate.core.checkpoints import Anchor, Signed, to_sign
+from mfa_gate.core.checkpoints import Anchor, Signed, export_to_sign, to_sign
 from mfa_gate.core.errors import RolledBack
-from mfa_gate.flows.anchoring import IsOurs, judge
-from mfa_gate.flows.verifying import Trail, Verified, live, verify
+from mfa_gate.flows.anchoring import judge
+from mfa_gate.flows.export_lines import Reading
+from mfa_gate.flows.trails import Item, Trail, live
+from mfa_gate.flows.verifying import Verified, verify
 from mfa_gate.keyed import Keyed
 from mfa_gate.keys import KeyRing, PublicKey
 from mfa_gate.keys.signatures import is_signed, public_lines
 
 if TYPE_CHECKING:
-    from mfa_gate.stores.audit_keys import AuditKeys
+    from mfa_gate.stores.chains import Followed
 
 Progress = Callable[[int], None]
+Signs = Callable[[str, bytes, bytes], bool]
+"""Whether the key of this id, if it is the gate's, signed this message with this signature."""
 
 NO_ANCHOR = (
     "No anchor is compared: a store that was put back whole from an older copy, or a trail whose end was cut off "
@@ -39,6 +44,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, rename={"broken": "break"
     chains: bool
     checkpoints: int
     signed: int
+    left_out: int
     unsigned: int
     newest_at: int
     anchor: str
@@ -51,6 +57,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, rename={"broken": "break"
             until = f"until {moment(self.newest_at)} UTC"
             word = "match" if self.whole else "are right as far as they go:"
             yield f"{plural(self.checkpoints, 'checkpoint')} {word} {plural(self.signed, 'event')} {until}."
+        if self.whole and self.left_out:
+            yield f"Not shown, but for their hashes: {plural(self.left_out, 'event')} that the filter left out."
         if self.whole and self.unsigned:
             yield f"Not signed yet: {plural(self.unsigned, 'event')} that came later."
         if not self.checkpoints:
@@ -63,7 +71,7 @@ def verified(
 ) -> Found:
     """Verify a trail. Raises `MfaGateError` if it cannot be read."""
     verifier = _Verifier(invocation, None if public_key is None else _publics(public_key), progress)
-    return verifier.of_store(anchor) if file is None else verifier.of_file(Export(file), anchor)
+    return verifier.of_store(anchor) if file is None else verifier.of_file(file, anchor)
 
 
 class _Verifier:
@@ -85,7 +93,13 @@ class _Verifier:
         keyed = self._keyed()
         with closing(open_unjudged(settings, keyed, self._invocation.sources)) as store:
             broken = None if self._publics is not None else store.broken_chain()
-            checked = verify(live(store.stream), self._is_ours(keyed), store.store_id, self._progress)
+            is_ours = self._is_ours(keyed)
+            checked = verify(
+                live(store.stream),
+                lambda signed: is_ours(signed.key, to_sign(signed.body), signed.signature),
+                store.store_id,
+                self._progress,
+            )
             behind = None
             if known is not None:
                 try:
@@ -94,20 +108,30 @@ class _Verifier:
                     behind = str(error)
         return _found(broken, checked, known, behind, chains=self._publics is None)
 
-    def of_file(self, export: Export, anchor: Path | None) -> Found:
+    def of_file(self, file: Path, anchor: Path | None) -> Found:
         """An exported trail; with public keys alone, neither settings nor keys are needed."""
         keyed = self._keyed() if self._publics is None else None
-        broken = None if keyed is None else _broken_chain(export.trail, keyed.audit_keys)
+        is_ours = self._is_ours(keyed)
         known = _known(anchor)
-        checked = verify(export.trail, self._is_ours(keyed), export.store_id, self._progress)
-        return _found(broken, checked, known, _behind(export, known), chains=keyed is not None)
+        with opened_lines(file) as source:
+            export = Reading(source)
+            looked = _Looked(known)
+            checked = verify(
+                replace(export.trail, items=lambda: looked.through(export.trail.items())),
+                lambda signed: is_ours(signed.key, to_sign(signed.body), signed.signature),
+                export.begin.store,
+                self._progress,
+                None if keyed is None else _chains(keyed, export.trail),
+            )
+            broken = checked.broken or _not_intact(export, is_ours)
+        return _found(broken, checked, known, looked.behind(export), chains=keyed is not None)
 
     def _keyed(self) -> Keyed:
         ring = KeyRing.find(self._invocation.settings().keys.file, os.environ)
         return Keyed.of(ring, self._invocation.sources.random)
 
-    def _is_ours(self, keyed: Keyed | None) -> IsOurs:
-        return _signed_by(self._publics or {}) if self._publics or keyed is None else keyed.is_our_checkpoint
+    def _is_ours(self, keyed: Keyed | None) -> Signs:
+        return _signed_by(self._publics or {}) if self._publics or keyed is None else keyed.is_ours
 
 
 def _found(
@@ -119,41 +143,60 @@ def _found(
         whole=broken is None,
         broken=broken,
         chains=chains,
-        checkpoints=0 if newest is None else newest.number,
+        checkpoints=checked.checkpoints,
         signed=checked.signed,
+        left_out=checked.left_out,
         unsigned=checked.unsigned,
         newest_at=0 if newest is None else newest.read().at,
         anchor="not compared" if known is None else "knows more than this" if behind else "agrees",
     )
 
 
-def _broken_chain(trail: Trail, keys: "AuditKeys") -> str | None:
-    """The first event that does not follow the one before it in its chain.
+class _Looked:
+    """Looks, while an export is verified, for the checkpoint that an anchor knows."""
 
-    An export has no heads: that a chain ends too early, only the checkpoints tell.
-    """
-    ends: dict[str, tuple[bytes, bytes]] = {}
-    for shard in trail.shards:
-        for entry in trail.entries(shard):
-            previous, likely = ends.get(entry.account_id, (b"", None))
-            key = keys.maker_of(previous, entry.record, entry.link, likely)
-            if key is None:
-                return (
-                    f"The chain of {entry.account_id} breaks at position {entry.position} (shard {shard}): this event "
-                    "was edited, or one before it was edited, put in, taken out or moved."
-                )
-            ends[entry.account_id] = (entry.link, key)
-    return None
+    def __init__(self, known: Anchor | None) -> None:
+        self._known = known
+        self._is_there = False
 
+    def through(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The same items."""
+        known = self._known
+        for item in items:
+            if known is not None and isinstance(item, Signed) and item.number == known.number:
+                self._is_there = item.hash == known.hash
+            yield item
 
-def _behind(export: Export, known: Anchor | None) -> str | None:
-    if known is None:
+    def behind(self, export: Reading) -> str | None:
+        """Why the export is not of the trail that the anchor knows, or of an older one."""
+        known = self._known
+        if known is None:
+            return None
+        if known.store != export.begin.store:
+            return f"The anchor knows the store {known.store}, and this is {export.begin.store}."
+        if known.number and not self._is_there:
+            return f"The anchor knows checkpoint {known.number}, which is not in the export, or another."
         return None
-    if known.store != export.store_id:
-        return f"The anchor knows the store {known.store}, and this is {export.store_id}."
-    at_anchor = next((each for each in export.trail.checkpoints() if each.number == known.number), None)
-    if known.number and (at_anchor is None or at_anchor.hash != known.hash):
-        return f"The anchor knows checkpoint {known.number}, which is not in the export, or another."
+
+
+def _chains(keyed: Keyed, trail: Trail) -> "Followed":
+    from mfa_gate.stores.chains import Followed
+
+    return Followed(keyed.audit_keys, whole=trail.chains_are_whole)
+
+
+def _not_intact(export: Reading, is_ours: Signs) -> str | None:
+    """Why a file is not the one that was exported, though nothing in it that was signed before contradicts it."""
+    end = export.end
+    if end is None:
+        return "The export has no end: it was cut off."
+    if not export.is_intact:
+        return (
+            "The export is not as it was written: something in it that no checkpoint signs was changed, put in or "
+            "taken out, or the filter that it names."
+        )
+    if not is_ours(end.key, export_to_sign(end.sha256), end.signature):
+        return "The export is not signed with a key of this gate."
     return None
 
 
@@ -166,9 +209,9 @@ def _publics(given: str) -> dict[str, PublicKey]:
     return public_lines(path.read_text("utf-8") if "\n" not in given and path.is_file() else given)
 
 
-def _signed_by(publics: dict[str, PublicKey]) -> IsOurs:
-    def is_ours(signed: Signed) -> bool:
-        public = publics.get(signed.key)
-        return public is not None and is_signed(to_sign(signed.body), signed.signature, public)
+def _signed_by(publics: dict[str, PublicKey]) -> Signs:
+    def is_ours(key: str, message: bytes, signature: bytes) -> bool:
+        public = publics.get(key)
+        return public is not None and is_signed(message, signature, public)
 
     return is_ours

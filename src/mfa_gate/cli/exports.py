@@ -1,137 +1,72 @@
-"""The audit trail as a file: one JSON object a line, written and read as a stream; it must not know who reads it.
+"""Exports of the audit trail as files, a new one to write and one to read; it must not know what is in them."""
 
-The first line names the store and its shards; then come all checkpoints, then the events shard by shard, each in the
-order in which it was written. A record stands there exactly as it was chained and signed.
-"""
-
-import json
-from collections.abc import Callable, Iterator
+import gzip
+import os
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final, cast
 
-from mfa_gate.core.checkpoints import Entry, Signed
-from mfa_gate.core.errors import MfaGateError
-from mfa_gate.flows.verifying import Trail
+import click
 
-FORMAT: Final = 1
+from mfa_gate.flows.export_lines import NotAnExport
 
-
-class NotAnExport(MfaGateError):
-    """The file is not what `mfa-gate audit export` writes."""
+_COMPRESSED: Final = b"\x1f\x8b"
+LONGEST_LINE: Final = 16 * 1024 * 1024
 
 
-def write(out: IO[str], store_id: str, trail: Trail, progress: Callable[[int], None]) -> int:
-    """Write a whole trail; how many events it has."""
-    _put(out, {"mfa_gate_export": FORMAT, "store": store_id, "shards": list(trail.shards)})
-    for signed in trail.checkpoints():
-        body, signature = _text(signed.body), signed.signature.hex()
-        _put(out, {"checkpoint": signed.number, "body": body, "key": signed.key, "signature": signature})
-    count = 0
-    for shard in trail.shards:
-        for entry in trail.entries(shard):
-            _put(
-                out,
-                {
-                    "shard": shard,
-                    "position": entry.position,
-                    "account": entry.account_id,
-                    "record": _text(entry.record),
-                    "link": entry.link.hex(),
-                },
-            )
-            count += 1
-            if count % 1000 == 0:
-                progress(1000)
-    progress(count % 1000)
-    return count
+@contextmanager
+def new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that nobody had before and nobody else may read; `-` is the terminal.
+
+    One that could not be written to its end is removed: it would be taken for the whole.
+    """
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        # Security: names and addresses of people are in it.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise click.ClickException(f'"{path}" cannot be made: {error.strerror}. Name a new file.') from error
+    try:
+        with os.fdopen(handle, "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise click.ClickException(
+            f'"{path}" cannot be written: {error.strerror}. It was removed.'
+        ) from error
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
-class Export:
-    """An exported trail in a file. Raises `NotAnExport`, also while it is read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._starts: dict[str, int] | None = None
-        head = next(self._lines(), {})
-        shards = head.get("shards")
-        if head.get("mfa_gate_export") != FORMAT or not isinstance(shards, list):
-            raise NotAnExport(
-                f'"{path}" is no export of an audit trail. Write one with `mfa-gate audit export`.'
-            )
-        self.store_id = str(head.get("store"))
-        self.trail = Trail(
-            shards=tuple(map(str, shards)), checkpoints=self._checkpoints, entries=self._entries
-        )
-
-    def _checkpoints(self) -> Iterator[Signed]:
-        for line in islice(self._lines(), 1, None):
-            if "checkpoint" not in line:
-                return
-            with self._explained():
-                yield Signed(
-                    number=int(line["checkpoint"]),
-                    body=_bytes(line["body"]),
-                    key=str(line["key"]),
-                    signature=bytes.fromhex(line["signature"]),
-                )
-
-    def _entries(self, shard: str) -> Iterator[Entry]:
-        found = False
-        for line in self._lines(self._start_of(shard)):
-            if line.get("shard") != shard:
-                if found:
-                    return
-                continue
-            found = True
-            with self._explained():
-                yield Entry(
-                    position=int(line["position"]),
-                    account_id=str(line["account"]),
-                    record=_bytes(line["record"]),
-                    link=bytes.fromhex(line["link"]),
-                )
-
-    def _start_of(self, shard: str) -> int:
-        """Where the events of a shard begin in the file; found once for all shards."""
-        if self._starts is None:
-            self._starts, at = {}, 0
-            with self._path.open("rb") as file:
-                for text in file:
-                    if text.startswith(b'{"shard": "'):
-                        self._starts.setdefault(text[11:].partition(b'"')[0].decode(errors="replace"), at)
-                    at += len(text)
-        return self._starts.get(shard, 0)
-
-    def _lines(self, start: int = 0) -> Iterator[dict[str, Any]]:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(start)
-                for text in file:
-                    with self._explained():
-                        line = json.loads(_text(text))
-                        if not isinstance(line, dict):
-                            raise TypeError
-                        yield line
-        except OSError as error:
-            raise NotAnExport(f'"{self._path}" cannot be read: {error.strerror}.') from error
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (ValueError, KeyError, TypeError) as error:
-            raise NotAnExport(f'"{self._path}" is damaged: a line of it is not what was exported.') from error
+@contextmanager
+def opened_lines(path: Path) -> Iterator[Iterator[bytes]]:
+    """The lines of a file, compressed with gzip or not; `-` is what is piped in. Raises `NotAnExport`."""
+    try:
+        with _opened(path) as source:
+            yield _lines(path, source)
+    except OSError as error:
+        raise NotAnExport(f'"{path}" cannot be read: {error.strerror or error}.') from error
 
 
-def _put(out: IO[str], line: dict[str, object]) -> None:
-    out.write(json.dumps(line, ensure_ascii=False) + "\n")
+def _opened(path: Path) -> IO[bytes]:
+    if str(path) == "-":
+        return sys.stdin.buffer
+    with path.open("rb") as source:
+        is_compressed = source.read(2) == _COMPRESSED
+    return cast("IO[bytes]", gzip.open(path, "rb")) if is_compressed else path.open("rb")
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _lines(path: Path, source: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while line := source.readline(LONGEST_LINE):
+            yield line
+    except (OSError, EOFError) as error:
+        raise NotAnExport(f'"{path}" is damaged: {error}.') from error

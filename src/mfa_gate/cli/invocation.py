@@ -20,6 +20,7 @@ from mfa_gate.wiring import Sources, build_door, build_services
 if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
+    from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.ports import Store
@@ -50,6 +51,7 @@ class Opened:
     door: Door
     administration: "Administration"
     assistance: "Assistance"
+    exporting: "Exporting"
     reporting: "Reporting"
     reminders: "Reminders"
     now: int
@@ -122,6 +124,7 @@ class Invocation:
             door=door,
             administration=services.administration,
             assistance=services.assistance,
+            exporting=services.exporting,
             reporting=services.reporting,
             reminders=services.reminders,
             now=self.now,

@@ -6,6 +6,7 @@ whoever has a checkpoint's public key can so tell between which two checkpoints 
 """
 
 import hashlib
+import struct
 from collections.abc import Mapping
 
 import msgspec
@@ -13,8 +14,13 @@ import msgspec
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG
 
-FORMAT = 1
+FORMAT = 2
+"""How a checkpoint comes to its digests: over the hash of each event, so that an event can be left out of an export."""
+ANCHOR_FORMAT = 1
+HASH_BYTES = 32
 _DOMAIN = b"mfa_gate checkpoint 1\0"
+_EXPORT_DOMAIN = b"mfa_gate export 1\0"
+_LENGTHS = struct.Struct(">III").pack
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +32,16 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     link: bytes
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of a shard, one after the other, of which only the hashes are shown; `position` is that of the last."""
+
+    shard: str
+    position: int
+    hashes: bytes
+
+
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one shard had come: its newest position, how many events, and the running SHA-256 over them."""
+    """How far one shard had come: its newest position, how many events, and the running SHA-256 over theirs."""
 
     shard: str
     position: int = 0
@@ -93,7 +107,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     positions: dict[str, int]
     policy_version: int
     at: int
-    format: int = FORMAT
+    format: int = ANCHOR_FORMAT
 
 
 def body_of(checkpoint: Checkpoint) -> bytes:
@@ -104,6 +118,20 @@ def body_of(checkpoint: Checkpoint) -> bytes:
 def to_sign(body: bytes) -> bytes:
     """What is signed: the body under a name of its own, so that no signature over anything else passes for it."""
     return _DOMAIN + body
+
+
+def export_to_sign(digest: bytes) -> bytes:
+    """What is signed at the end of an export; `digest` is the SHA-256 of everything before."""
+    return _EXPORT_DOMAIN + digest
+
+
+def hash_of(entry: Entry) -> bytes:
+    """The SHA-256 of one event as it lies in its shard."""
+    account = entry.account_id.encode()
+    # Security: every part carries its length; merely joined, a byte could move from one to the next.
+    lengths = _LENGTHS(len(account), len(entry.record), len(entry.link))
+    position = entry.position.to_bytes(16, "big", signed=True)
+    return hashlib.sha256(b"".join((position, lengths, account, entry.record, entry.link))).digest()
 
 
 class Running:
@@ -119,14 +147,13 @@ class Running:
 
     def take(self, entry: Entry) -> None:
         """The next event of the shard."""
-        account = entry.account_id.encode()
-        # Security: every part carries its length; merely joined, a byte could move from one to the next.
-        lengths = (len(account), len(entry.record), len(entry.link))
-        self._hash.update(entry.position.to_bytes(16, "big", signed=True))
-        self._hash.update(b"".join(length.to_bytes(4, "big") for length in lengths))
-        self._hash.update(account + entry.record + entry.link)
-        self.position = entry.position
-        self.count += 1
+        self.leave_out(entry.position, hash_of(entry))
+
+    def leave_out(self, position: int, hashes: bytes) -> None:
+        """The next events, of which only the hashes are known; `position` is that of the last."""
+        self._hash.update(hashes)
+        self.position = position
+        self.count += len(hashes) // HASH_BYTES
 
     def reached(self) -> Mark:
         """The mark at which it stands; the same as the first, if nothing was taken."""

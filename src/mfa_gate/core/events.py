@@ -63,6 +63,7 @@ EventKind = Literal[
     "address_changed",
     "deactivated",
     "reactivated",
+    "trail_exported",
 ]
 
 Audience = Literal["owner", "admins"]

@@ -21,7 +21,8 @@ from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.messages import printable
 from mfa_gate.flows.anchoring import AnchorKeeper, IsOurs
-from mfa_gate.flows.verifying import live, verify
+from mfa_gate.flows.trails import live
+from mfa_gate.flows.verifying import verify
 from mfa_gate.ports import Store
 
 PERIOD_SECONDS = 60

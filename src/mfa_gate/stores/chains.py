@@ -9,6 +9,7 @@ from itertools import chain, groupby
 
 import msgspec
 
+from mfa_gate.core.checkpoints import Entry
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG, Head
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -106,6 +107,42 @@ class Tally:
             )
             return f"{whose} does not end with the event that its head names: {what}."
         return None
+
+
+class Followed:
+    """The chains of a trail that is read as it was written, without heads: of each account the last link is kept.
+
+    That a chain ends too early, only checkpoints tell. `flows.verifying.Chains`. An account takes about 250 bytes.
+    """
+
+    def __init__(self, keys: AuditKeys, *, whole: bool) -> None:
+        self._keys = keys
+        self._whole = whole
+        self._likely: bytes | None = None
+        self._links: dict[str, dict[str, bytes]] = {}
+
+    def take(self, shard: str, entry: Entry) -> str | None:
+        """The next event; why it does not follow the one before it in its chain, or None."""
+        links = self._links.setdefault(shard, {})
+        previous = links.get(entry.account_id, b"" if self._whole else None)
+        links[entry.account_id] = entry.link
+        if previous is None:
+            return None
+        maker = self._keys.maker_of(previous, entry.record, entry.link, self._likely)
+        if maker is not None:
+            self._likely = maker
+            return None
+        return (
+            f"{_trail(entry.account_id)} breaks at position {entry.position} (shard {shard}): this event was edited or "
+            "put in, or one before it was edited, put in, taken out or moved."
+        )
+
+    def lose(self, shard: str | None) -> None:
+        """Events of this shard, or of any, are not shown."""
+        if shard is None:
+            self._links.clear()
+        else:
+            self._links.pop(shard, None)
 
 
 def misfit(account_id: str, head: Head | None, newest: bytes | None) -> str | None:

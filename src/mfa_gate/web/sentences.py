@@ -108,6 +108,7 @@ TELLINGS: Mapping[str, Telling] = {
     "address_changed": Telling(N_("Address changed"), N_("The roster gave {person} another e-mail address.")),
     "deactivated": Telling(N_("Deactivated"), N_("The roster says that {person} is not active.")),
     "reactivated": Telling(N_("Reactivated"), N_("The roster says that {person} is active again.")),
+    "trail_exported": Telling(N_("Trail exported"), N_("{actor} exported the audit trail.")),
     "tampering_noticed": Telling(
         N_("Tampering noticed"), N_("Something in the store was changed, and not by the gate.")
     ),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
+    from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.jobs import Standing
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
@@ -48,6 +49,7 @@ class Services:
     authority: "Authority"
     administration: "Administration"
     assistance: "Assistance"
+    exporting: "Exporting"
     reporting: "Reporting"
     reminders: "Reminders"
     renderer: "Callable[[], Renderer]"
