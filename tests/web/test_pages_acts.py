@@ -106,7 +106,7 @@ def test_all_sessions_of_somebody_can_be_ended(root: Browser) -> None:
     alice = root.house.enrolled("alice")
     act = page_of(root.house, "alice", "sign-out")
     root.get(f"/mfa/{act}")
-    assert root.heading == "End all sessions of Alice Moreau?"
+    assert root.heading == "Sign Alice Moreau out everywhere?"
     assert root.submit(act, reason="").status_code == 422
     root.submit(act, reason="Laptop was stolen")
     assert "All sessions of Alice Moreau are ended." in root.words

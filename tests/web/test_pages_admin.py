@@ -1,8 +1,10 @@
 """Administration by hand: who gets in, the switch, the list, one person's profile, the trail."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
+from bs4 import Tag
 
 from tests.web.conftest import Build
 from tests.web.house import NOW, Browser, House, path_of
@@ -110,6 +112,24 @@ def test_the_switch_shows_what_it_would_do_and_then_does_it(root: Browser) -> No
     house.clock.go(1)
     alice = house.browser("alice")
     assert path_of(alice.get("/files/", follow=False)) == "/mfa/setup?next=%2Ffiles%2F"
+
+
+def test_once_it_is_on_the_switch_counts_who_is_missing_and_leads_to_exactly_them(root: Browser) -> None:
+    missing = ["alice", "bob", "carol"]
+    for name in missing:
+        root.house.browser(name).get("/files")
+    assert turn(root, on=True) == 303
+    while missing:
+        root.get(f"/mfa/{POLICIES}")
+        link = root.page.find("a", string=re.compile(r"seen so far (has|have) not set it up"))
+        assert isinstance(link, Tag)
+        assert link.get_text(strip=True).startswith(f"{len(missing)} ")
+        root.get(str(link["href"]))
+        listed = [str(each["href"]) for each in root.page.select("td.who a")]
+        assert sorted(listed) == sorted(profile(root.house, name) for name in missing)
+        root.house.enrolled(missing.pop())
+    root.get(f"/mfa/{POLICIES}")
+    assert "Everybody seen so far who needs it has set it up" in root.words
 
 
 def test_where_nobody_would_be_asked_the_switch_says_so(root: Browser) -> None:

