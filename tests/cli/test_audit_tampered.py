@@ -1,4 +1,4 @@
-"""An export that somebody tampered with by hand, in every way there is: each is found, with the keys and without (J19)."""
+"""An export that somebody tampered with by hand, in every way there is: each is found, with and without keys (J19)."""
 
 import json
 import re
