@@ -55,14 +55,24 @@ def second(lines: list[Line]) -> list[int]:
     return [number for number in events(lines) if begin < number < end]
 
 
-def swap(lines: list[Line], one: int, other: int, *names: str) -> None:
+def swap(lines: list[Line], two: list[int], *names: str) -> None:
+    one, other = two
     for name in names:
         lines[one][name], lines[other][name] = lines[other][name], lines[one][name]
+
+
+def cut(lines: list[Line], begin: int, end: int) -> None:
+    del lines[begin:end]
 
 
 def rewrite(lines: list[Line], number: int, before: str, after: str) -> None:
     assert before in lines[number]["record"]
     lines[number]["record"] = lines[number]["record"].replace(before, after)
+
+
+def hide(lines: list[Line]) -> None:
+    lines[0]["kind"] = "reset"
+    cut(lines, checkpoints(lines)[0] + 1, checkpoints(lines)[1])
 
 
 BETWEEN = "Between checkpoint 1 .* and checkpoint 2 "
@@ -95,17 +105,17 @@ TAMPERED: dict[str, tuple[Change, str, str]] = {
         "1 more",
     ),
     "two events of two minutes in another order": (
-        lambda lines: swap(lines, events(lines)[-3], second(lines)[1], "position", "record", "link"),
+        lambda lines: swap(lines, [events(lines)[-3], second(lines)[1]], "position", "record", "link"),
         "breaks at position",
         BETWEEN,
     ),
     "two events of one minute in another order": (
-        lambda lines: swap(lines, *second(lines), "account", "record", "link"),
+        lambda lines: swap(lines, second(lines), "account", "record", "link"),
         BETWEEN,
         BETWEEN,
     ),
     "the accounts of two events exchanged": (
-        lambda lines: swap(lines, *second(lines), "account"),
+        lambda lines: swap(lines, second(lines), "account"),
         "breaks at position",
         BETWEEN,
     ),
@@ -115,12 +125,12 @@ TAMPERED: dict[str, tuple[Change, str, str]] = {
         "Between the beginning and checkpoint 1 .* 1 fewer",
     ),
     "the first minute cut off, checkpoint included": (
-        lambda lines: lines.__delitem__(slice(1, checkpoints(lines)[0] + 1)),
+        lambda lines: cut(lines, 1, checkpoints(lines)[0] + 1),
         "breaks at position",
         "Checkpoint 2 stands where 1 should be",
     ),
     "the end cut off": (
-        lambda lines: lines.__delitem__(slice(checkpoints(lines)[-1] + 1, None)),
+        lambda lines: cut(lines, checkpoints(lines)[-1] + 1, len(lines)),
         "has no end: it was cut off",
         "has no end: it was cut off",
     ),
@@ -155,10 +165,7 @@ TAMPERED: dict[str, tuple[Change, str, str]] = {
         "not as it was written",
     ),
     "a part, without the minute that matters": (
-        lambda lines: (
-            lines[0].update(kind="reset"),
-            lines.__delitem__(slice(checkpoints(lines)[0] + 1, checkpoints(lines)[1])),
-        ),
+        lambda lines: hide(lines),
         "not as it was written",
         "not as it was written",
     ),
