@@ -165,7 +165,7 @@ TAMPERED: dict[str, tuple[Change, str, str]] = {
         "not as it was written",
     ),
     "a part, without the minute that matters": (
-        lambda lines: hide(lines),
+        hide,
         "not as it was written",
         "not as it was written",
     ),
