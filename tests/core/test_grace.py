@@ -9,7 +9,18 @@ from mfa_gate.core.accounts import Account, Exemption
 from mfa_gate.core.administering import was_reset
 from mfa_gate.core.assurance import SKEW_SECONDS
 from mfa_gate.core.decision import Allow, Enroll, Known, Outcome, Visit, decide, stands_until
-from mfa_gate.core.policy import DAY, PUT_OFF_SECONDS, GraceFrom, PathRule, Policy, is_put_off, standing
+from mfa_gate.core.policy import (
+    DAY,
+    PUT_OFF_SECONDS,
+    Grace,
+    GraceFrom,
+    PathRule,
+    Policy,
+    grace_of,
+    is_put_off,
+    own_begin,
+    standing,
+)
 from mfa_gate.core.throttle import FOREVER
 from mfa_gate.core.transitions import enrolled, put_off, seen, turned_off
 from tests.core.samples import ACTOR, ADMIN, ALICE, APP, HASHES, NEWCOMER, NOW
@@ -146,3 +157,39 @@ def test_a_later_from_the_future_is_none() -> None:
     account, _ = put_off(LONG_KNOWN, ACTOR, NOW + DAY)
     assert not is_put_off(account, NOW)
     assert is_put_off(account, NOW + DAY)
+
+
+@given(
+    grace_seconds=st.integers(0, 3),
+    grace_from=st.sampled_from(FROMS),
+    first_required_at=st.integers(0, 6),
+    seen_at=st.integers(0, 6),
+    created_at=st.integers(0, 6),
+    on=st.booleans(),
+    passed=st.integers(0, 6),
+)
+def test_whom_a_policy_gives_time_can_be_told_without_reading_them(
+    *,
+    grace_seconds: int,
+    grace_from: GraceFrom,
+    first_required_at: int,
+    seen_at: int,
+    created_at: int,
+    on: bool,
+    passed: int,
+) -> None:
+    policy = Policy(
+        require_two_step=on,
+        grace_seconds=grace_seconds,
+        grace_from=grace_from,
+        first_required_at=first_required_at,
+    )
+    account = replace(NEWCOMER, first_seen_at=seen_at, created_at=created_at)
+    grace, now = grace_of(policy, 6 + passed), 6 + passed
+    told = grace.everybody or (grace.own is not None and own_begin(account, grace.own) > grace.after)
+    assert told == (standing(account, policy, now).status == "grace")
+
+
+def test_nobody_has_time_before_the_clock_has_come_to_when_it_began() -> None:
+    assert grace_of(ON, NOW - SKEW_SECONDS) == Grace(everybody=True)
+    assert grace_of(ON, NOW - SKEW_SECONDS - 1) == Grace()

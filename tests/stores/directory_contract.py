@@ -64,6 +64,7 @@ def crowd(number: int) -> list[Account]:
                 groups=tuple(choose.sample(GROUPS, choose.choice([0, 1, 1, 3]))),
                 active=choose.random() > 0.1,
                 first_seen_at=choose.choice([0, NOW - each]),
+                created_at=choose.choice([0, 0, NOW - 2 * each]),
                 last_verified_at=choose.choice([0, 0, NOW - 7, NOW - 3 * each]),
                 totps=apps,
                 exemption=choose.choice([None, None, exempt_until(NOW + 100)]),
@@ -124,12 +125,21 @@ class DirectoryContract(ABC):
 
     def test_every_filter_in_every_order_shows_exactly_whom_it_fits(self, store: Backend) -> None:
         accounts = [put(store, each) for each in crowd(60)]
-        policy = store.policy()
-        for now, sorts in ((NOW, SORTS), (NOW + 120, SORTS[:1])):  # pauses and exemptions end without a write
+        # Pauses, exemptions and time to set up end without a write, and a policy needs none either.
+        for now, sorts, fields in (
+            (NOW, SORTS, {}),
+            (NOW + 120, SORTS[:1], {"grace_from": "first_seen"}),
+            (NOW + 20, SORTS[-1:], {"grace_from": "created", "grace_seconds": 60}),
+            (NOW, SORTS[:1], {"grace_from": "policy", "first_required_at": NOW - 1}),
+        ):
+            policy = store.policy()
+            if fields:
+                policy = replace(policy, **{"grace_seconds": 150, "require_two_step": True} | fields)
+                policy = store.commit_policy(policy, (), NOW)
             status = {each.id: standing(each, policy, now).status for each in accounts}
             for who, sort in product(FILTERS, sorts):
                 wanted = in_order([each for each in accounts if fits(each, who, status[each.id])], sort)
-                limit = 25 if now == NOW else 100
+                limit = 25 if not fields else 100
                 found = [each for page in pages(store, who, sort, limit, now) for each in page]
                 assert [each.subject for each in found] == [each.subject for each in wanted], (who, sort)
             for who in FILTERS:

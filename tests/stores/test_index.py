@@ -1,16 +1,28 @@
 """What an account is found by in lists and counters."""
 
+from typing import get_args
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Exemption, RecoveryCodes
 from mfa_gate.core.listing import STATUSES
-from mfa_gate.core.policy import Policy, standing
+from mfa_gate.core.policy import Grace, GraceFrom, Policy, grace_of, standing
 from mfa_gate.core.throttle import FOREVER
-from mfa_gate.stores.index import FADES, STANDS, UNSEEN, counted, group_scope, index_of, wanted_of
+from mfa_gate.stores.index import (
+    STANDS,
+    UNSEEN,
+    Part,
+    all_parts,
+    counted,
+    group_scope,
+    index_of,
+    parts_of,
+)
 from tests.stores.contract import NOW, person, totp
 
+TIMES = ("first_seen_at", "created_at", "last_verified_at")
 CODES = RecoveryCodes(made_at=NOW, hashes=(b"h",), total=10)
 STRIKES = st.fixed_dictionaries(
     {
@@ -49,14 +61,24 @@ def test_an_account_that_only_a_reset_opens_is_paused_for_ever() -> None:
     codes=st.none() | STRIKES,
     active=st.booleans(),
     exempt=st.none() | st.integers(0, 9),
-    now=st.integers(0, 10),
+    times=st.fixed_dictionaries(dict.fromkeys(TIMES, st.integers(0, 9))),
+    policy=st.builds(
+        Policy,
+        require_two_step=st.booleans(),
+        grace_seconds=st.integers(0, 9),
+        grace_from=st.sampled_from(get_args(GraceFrom)),
+        first_required_at=st.integers(0, 9),
+    ),
+    now=st.integers(0, 15),
 )
 def test_the_index_tells_the_status_that_the_account_has(
     apps: list[dict[str, object]],
     codes: dict[str, object] | None,
     exempt: int | None,
-    now: int,
+    times: dict[str, int],
     *,
+    policy: Policy,
+    now: int,
     active: bool,
 ) -> None:
     account = person(
@@ -67,21 +89,27 @@ def test_the_index_tells_the_status_that_the_account_has(
         exemption=None
         if exempt is None
         else Exemption(reason="No phone", approved_by="root", given_at=0, until=exempt),
+        **times,
     )
-    row = index_of(account)
-    told = row.stands if row.stands not in FADES or row.until > now else FADES[row.stands]
-    status = standing(account, Policy(), now).status
-    assert told == status
-    assert [
-        word
-        for word, number in counted({row.stands: 1}, {row.stands: int(told == row.stands)}).items()
-        if number
-    ] == [status]
-    which = wanted_of((status,))[row.stands]
-    assert which in {"all", "still" if row.stands == status else "no_more"}
+    row, grace = index_of(account), grace_of(policy, now)
+    status = standing(account, policy, now).status
+    own = row.seen_at if grace.own == "first_seen" else row.made_at
+
+    def holds(part: Part) -> bool:
+        return (
+            part.stands == row.stands
+            and part.still in {None, row.until > now}
+            and part.in_time in {None, own > grace.after}
+        )
+
+    assert [holds(part) for part in all_parts(grace)].count(True) == 1
+    assert {word for word in STATUSES if any(map(holds, parts_of((word,), grace)))} == {status}
+    assert any(map(holds, parts_of(STATUSES, grace)))
+    numbers = {part: int(holds(part)) for part in all_parts(grace)}
+    assert counted(numbers, grace) == {word: int(word == status) for word in STATUSES}
 
 
 def test_everybody_is_looked_for_among_all() -> None:
-    assert wanted_of(STATUSES) == dict.fromkeys(STANDS, "all")
-    assert wanted_of(()) == {}
-    assert wanted_of(("grace",)) == {}
+    assert parts_of(STATUSES, Grace()) == [Part(stands) for stands in STANDS]
+    assert parts_of((), Grace()) == parts_of(("grace",), Grace()) == []
+    assert parts_of(("grace",), Grace(everybody=True))[1:] == [Part("new")]

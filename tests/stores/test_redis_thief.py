@@ -303,7 +303,7 @@ def erase(thief: Thief, account: str) -> None:
 def test_the_index_decides_nothing_but_where_somebody_is_looked_for(store: RedisStore, thief: Thief) -> None:
     for account, name in ((BOB, "bob"), (ALICE, "alice")):
         shard = shard_of(account)
-        for stands in ("missing", "enrolled"):
+        for stands in ("new", "enrolled"):
             thief.run("DEL", key(shard, "names", stands))
         thief.run("ZADD", key(shard, "names", "enrolled"), 0, f"zz {name}\0{account}\0\0{name}\0{0:09x}")
         thief.run("ZADD", key(shard, "names", "enrolled"), 0, f"zzz {name}")

@@ -217,8 +217,9 @@ def test_an_older_schema_is_brought_up_to_date_once_and_keeps_what_is_in_it(
 
 _BEFORE_LISTS = (
     *(f"DROP INDEX account_by_{key}" for key in ("name", "time", "email", "subject", "end")),
+    *(f"DROP INDEX account_by_{key}" for key in ("seen", "made")),
     *(f"DROP TABLE {table}" for table in ("member", "tally")),
-    *(f"ALTER TABLE account DROP COLUMN {column}" for column in ("stands", "until")),
+    *(f"ALTER TABLE account DROP COLUMN {column}" for column in ("stands", "until", "seen_at", "made_at")),
     *(
         f"ALTER TABLE account ADD COLUMN {column} NOT NULL DEFAULT 0"
         for column in ("has_factor", "paused_until", "active", "first_seen_at", "groups")

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +15,7 @@ from mfa_gate.core.accounts import Account, account_id
 from mfa_gate.core.errors import MfaGateError, RecordCorrupt
 from mfa_gate.core.events import ORG
 from mfa_gate.core.listing import ACTIVE, SORTS, STATUSES, Filter, Place, Sort
+from mfa_gate.core.policy import GraceFrom
 from mfa_gate.ports import Change
 from tests.stores import files
 from tests.stores.contract import NOW, Backend, challenge, event, person, session, totp
@@ -157,10 +158,21 @@ class Agreement(RuleBasedStateMachine):
         keys = tuple((person(subject).id, key) for subject, key in pairs)
         self.both(worker, lambda store: store.touch(keys, self.now))
 
-    @rule(worker=st.integers(0, 1), off=st.sampled_from([0, 0, 1, -1]), on=st.booleans(), told=st.booleans())
-    def commit_policy(self, worker: int, off: int, *, on: bool, told: bool) -> None:
+    @rule(
+        worker=st.integers(0, 1),
+        off=st.sampled_from([0, 0, 1, -1]),
+        on=st.booleans(),
+        grace=st.tuples(
+            st.sampled_from(get_args(GraceFrom)), st.sampled_from([0, 900]), st.integers(NOW - 900, NOW)
+        ),
+        told=st.booleans(),
+    )
+    def commit_policy(
+        self, worker: int, off: int, grace: tuple[str, int, int], *, on: bool, told: bool
+    ) -> None:
         known = self.sqlite.policy()
-        policy = replace(known, version=known.version + off, require_two_step=on)
+        given = dict(zip(("grace_from", "grace_seconds", "first_required_at"), grace, strict=True))
+        policy = replace(known, version=known.version + off, require_two_step=on, **given)
         events = (event("policy_changed"),) if told else ()
         self.both(worker, lambda store: store.commit_policy(policy, events, self.now))
         self.both(1 - worker, lambda store: store.policy())

@@ -149,15 +149,42 @@ def _grace_ends_at(account: Account, policy: Policy, now: int) -> int:
     """
     if not (policy.require_two_step and policy.grace_seconds) or account.had_factor:
         return 0
-    own = 0
-    if policy.grace_from == "first_seen":
-        own = account.first_seen_at or FOREVER
-    elif policy.grace_from == "created":
-        own = account.created_at or account.first_seen_at
+    own = own_begin(account, policy.grace_from)
     if own >= FOREVER:
         return FOREVER
     begins_at = max(policy.first_required_at, own)
     return begins_at + policy.grace_seconds if begins_at - SKEW_SECONDS <= now else 0
+
+
+class Grace(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of those who never had two-step have time to set it up now, so that they are found without being read.
+
+    `everybody`, or whose `own` time, as `own_begin` has it, is later than `after`; nobody where that is None, too.
+    """
+
+    everybody: bool = False
+    own: GraceFrom | None = None
+    after: int = 0
+
+
+def grace_of(policy: Policy, now: int) -> Grace:
+    """The same as `standing` says of each of them, unless a clock was set back."""
+    if (
+        not (policy.require_two_step and policy.grace_seconds)
+        or policy.first_required_at - SKEW_SECONDS > now
+    ):
+        return Grace()
+    after = now - policy.grace_seconds
+    if policy.first_required_at > after:
+        return Grace(everybody=True)
+    return Grace() if policy.grace_from == "policy" else Grace(own=policy.grace_from, after=after)
+
+
+def own_begin(account: Account, grace_from: GraceFrom) -> int:
+    """From when a person's own time counts; `FOREVER` if it has not begun."""
+    if grace_from == "first_seen":
+        return account.first_seen_at or FOREVER
+    return (account.created_at or account.first_seen_at) if grace_from == "created" else 0
 
 
 def _status(account: Account, now: int, *, exempt: bool, grace_ends_at: int) -> tuple[Status, int]:

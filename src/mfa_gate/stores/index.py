@@ -1,27 +1,35 @@
 """Decides by what an account is found in lists and counters, whatever the store is; it decides nothing else.
 
-Only what a write changes is kept: where somebody stands, and until when. A status that ends by itself does so without
-a write: whoever is `paused` stands under that word for ever, and beside it stands the time from which on they are
-`enrolled`. A further status of this kind is one line in `FADES` and one in `stands_of`.
+Only what a write changes is kept: how somebody stands, until when, and from when their own time to set up counts. So a
+status that ends by itself does so without a write, and a new policy needs none either: whoever stands under `paused`
+does so for ever, and from the time beside them on they are `enrolled`; whoever is `new`, and has never had two-step,
+is in `grace` or `missing` as the policy says when somebody asks. `_parts` is the whole of it: how those who stand so
+fall into statuses.
 """
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from mfa_gate.core.accounts import Account, fold_subject
 from mfa_gate.core.listing import STATUSES, Filter
-from mfa_gate.core.policy import Status
+from mfa_gate.core.policy import Grace, Status, own_begin
 
-Stands = Literal["inactive", "paused", "enrolled", "exempt", "missing"]
-STANDS: Final[tuple[Stands, ...]] = ("inactive", "paused", "enrolled", "exempt", "missing")
-FADES: Final[Mapping[Stands, Stands]] = MappingProxyType({"paused": "enrolled", "exempt": "missing"})
-"""What becomes of whom at the time beside them."""
-
-Which = Literal["all", "still", "no_more"]
-"""Of those who stand so: everybody, or who does at the time of asking, or who did."""
+Stands = Literal["inactive", "paused", "enrolled", "exempt", "missing", "exempt_new", "new"]
+"""`new` in it: never had two-step, and so may be given time."""
+STANDS: Final[tuple[Stands, ...]] = (
+    "inactive",
+    "paused",
+    "enrolled",
+    "exempt",
+    "missing",
+    "exempt_new",
+    "new",
+)
+FADING: Final[tuple[Stands, ...]] = ("paused", "exempt", "exempt_new")
+"""Who stands so until the time beside them."""
+NEW: Final[tuple[Stands, ...]] = ("exempt_new", "new")
 
 EVERYONE: Final = ""
 """The scope in which everybody is; each further one is a list of its own."""
@@ -37,32 +45,51 @@ class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
     stands: Stands
     until: int
     """When that ends by itself; 0 if it does not."""
+    seen_at: int
+    made_at: int
+    """From when their own time to set up counts, by either way to begin it; 0 if they are not `new`."""
     last_verified_at: int
     scopes: tuple[str, ...]
+
+
+class Part(NamedTuple):
+    """Some of those who stand so: whose time beside them is to come or over, who still has time to set up or not.
+
+    None: whatever that is.
+    """
+
+    stands: Stands
+    still: bool | None = None
+    in_time: bool | None = None
 
 
 def index_of(account: Account) -> IndexRow:
     """The index row of an account; somebody without a name stands in the list under their subject."""
     stands, until = stands_of(account)
     unseen = () if account.first_seen_at else (UNSEEN,)
+    is_new = stands in NEW
     return IndexRow(
         name_key=key_of(account.name or account.subject),
         email_key=key_of(account.email),
         subject_key=key_of(account.subject),
         stands=stands,
         until=until,
+        seen_at=own_begin(account, "first_seen") if is_new else 0,
+        made_at=own_begin(account, "created") if is_new else 0,
         last_verified_at=max(0, account.last_verified_at),
-        scopes=(*unseen, *map(group_scope, dict.fromkeys(account.all_groups))),
+        scopes=(*unseen, *map(group_scope, dict.fromkeys(account.groups))),
     )
 
 
 def stands_of(account: Account) -> tuple[Stands, int]:
-    """The first word of `core.policy.standing` that may fit without a write, and until when it does."""
+    """How an account stands until it is written, and until when that part of it is true which ends by itself."""
     if not account.active:
         return "inactive", 0
     if account.has_factor:
         return ("paused", account.opens_at) if account.opens_at > 0 else ("enrolled", 0)
-    return ("exempt", account.exempt_until) if account.exempt_until > 0 else ("missing", 0)
+    if account.exempt_until > 0:
+        return "exempt" if account.had_factor else "exempt_new", account.exempt_until
+    return "missing" if account.had_factor else "new", 0
 
 
 def key_of(text: str) -> str:
@@ -81,24 +108,45 @@ def scopes_of(who: Filter) -> tuple[str, ...]:
     return (*group, *((UNSEEN,) if who.never_seen else ())) or (EVERYONE,)
 
 
-def wanted_of(statuses: Iterable[Status]) -> dict[Stands, Which]:
-    """Among whom to look for people of these statuses."""
-    asked, found = frozenset(statuses), dict[Stands, Which]()
+def parts_of(statuses: Iterable[Status], grace: Grace) -> list[Part]:
+    """Among whom to look for people of these statuses; nobody is in two of the parts."""
+    asked, found = frozenset(statuses), list[Part]()
     for stands in STANDS:
-        still, no_more = stands in asked, FADES.get(stands) in asked
-        if stands not in FADES:
-            no_more = still
-        if still or no_more:
-            found[stands] = "all" if still and no_more else "still" if still else "no_more"
+        parts = _parts(stands, grace)
+        wanted = [part for part, status in parts.items() if status in asked]
+        found += [Part(stands)] if len(wanted) == len(parts) else wanted
     return found
 
 
-def counted(sizes: Mapping[Stands, int], still: Mapping[Stands, int]) -> dict[Status, int]:
-    """How many people have each status, from how many stand so, and how many of those that fade still do."""
+def counted(numbers: Mapping[Part, int], grace: Grace) -> dict[Status, int]:
+    """How many people have each status, from how many are in each of `all_parts`."""
     found: dict[Status, int] = dict.fromkeys(STATUSES, 0)
-    for stands, size in sizes.items():
-        now = still.get(stands, size)
-        found[stands] += now
-        if size != now:
-            found[FADES[stands]] += size - now
+    for stands in STANDS:
+        for part, status in _parts(stands, grace).items():
+            found[status] += numbers[part]
     return found
+
+
+def all_parts(grace: Grace) -> list[Part]:
+    """All parts that have to be told from each other."""
+    return [part for stands in STANDS for part in _parts(stands, grace)]
+
+
+def _parts(stands: Stands, grace: Grace) -> dict[Part, Status]:
+    match stands:
+        case "inactive" | "enrolled" | "missing":
+            return {Part(stands): stands}
+        case "paused":
+            return {Part(stands, still=True): "paused", Part(stands, still=False): "enrolled"}
+        case "exempt":
+            return {Part(stands, still=True): "exempt", Part(stands, still=False): "missing"}
+        case "exempt_new":
+            return {Part(stands, still=True): "exempt", **_new(Part(stands, still=False), grace)}
+        case "new":
+            return _new(Part(stands), grace)
+
+
+def _new(part: Part, grace: Grace) -> dict[Part, Status]:
+    if grace.own is None:
+        return {part: "grace" if grace.everybody else "missing"}
+    return {part._replace(in_time=True): "grace", part._replace(in_time=False): "missing"}

@@ -255,7 +255,7 @@ class RedisStore:
 
     def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's group have each status; None: not known without looking for them."""
-        return self._directory.counts(who, now)
+        return self._directory.counts(self.policy(), who, now)
 
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
         """Add to the counters of (route prefix, kind of credential)."""

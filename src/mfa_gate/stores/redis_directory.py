@@ -6,23 +6,13 @@ from typing import Final
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.listing import Filter, Place, Sort
-from mfa_gate.core.policy import Policy, Status, standing
+from mfa_gate.core.policy import Policy, Status, grace_of, standing
 from mfa_gate.ports import Page, Row
-from mfa_gate.stores.index import (
-    EVERYONE,
-    FADES,
-    STANDS,
-    Stands,
-    Which,
-    counted,
-    key_of,
-    scopes_of,
-    wanted_of,
-)
+from mfa_gate.stores.index import EVERYONE, Part, all_parts, counted, key_of, parts_of, scopes_of
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_index import TIME, set_of
 from mfa_gate.stores.redis_keys import SHARDS, key, shard_of
-from mfa_gate.stores.redis_pages import Part, Want, first_of
+from mfa_gate.stores.redis_pages import Piece, Want, first_of
 from mfa_gate.stores.redis_records import Answers
 from mfa_gate.stores.redis_scripts import COUNTS, MATCHES, WALK, Call
 
@@ -37,8 +27,8 @@ _END: Final = b"\xff"
 
 Spot = tuple[bytes, bytes, bytes]
 """(time, or nothing where names alone are sorted; name; account id)."""
-Source = tuple[str, Stands, Which]
-"""(shard, how they stand, which of them)."""
+Source = tuple[str, Part]
+"""(shard, which part of its people)."""
 
 
 class Directory:
@@ -52,7 +42,7 @@ class Directory:
         self, policy: Policy, who: Filter, *, sort: Sort, after: Place | None, limit: int, now: int
     ) -> Page:
         """One page of accounts."""
-        look = _Look(who, sort, now)
+        look = _Look(policy, who, sort, now)
         rows: list[tuple[Place, Row]] = []
         spot = None if after is None else look.spot_of(after)
         while len(rows) <= limit:
@@ -70,20 +60,25 @@ class Directory:
         shown = rows[:limit]
         return Page(rows=tuple(row for _, row in shown), next=shown[-1][0] if len(rows) > limit else None)
 
-    def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
+    def counts(self, policy: Policy, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's scope have each status; None: that is not known without looking for them."""
         scopes = scopes_of(who)
         if who.prefix or len(scopes) > 1:
             return None
-        sets = [("names", stands) for stands in STANDS] + [("until", stands) for stands in FADES]
+        grace = grace_of(policy, now)
+        parts = all_parts(grace)
+        kinds = ("names", "until", grace.own or "created")
+        args = [wanted for part in parts for wanted in _says(part)]
         calls = [
-            Call(COUNTS, tuple(key(shard, set_of(*each, scopes[0])) for each in sets), (len(STANDS), now))
+            Call(
+                COUNTS,
+                tuple(key(shard, set_of(kind, part.stands, scopes[0])) for part in parts for kind in kinds),
+                (now, grace.after, *args),
+            )
             for shard in SHARDS
         ]
         sums = [sum(column) for column in zip(*self._server.read_all(calls), strict=True)]
-        return counted(
-            dict(zip(STANDS, sums, strict=False)), dict(zip(FADES, sums[len(STANDS) :], strict=True))
-        )
+        return counted(dict(zip(parts, sums, strict=True)), grace)
 
     def _spots(self, look: "_Look", after: Spot | None, limit: int) -> list[Spot]:
         if look.prefix:
@@ -92,12 +87,12 @@ class Directory:
                 ordered = sorted(matches, reverse=look.descending)
                 return [spot for spot in ordered if after is None or look.is_past(spot, after)][:limit]
 
-        def fetch(wants: list[Want[Source, Spot]]) -> list[Part[Spot]]:
+        def fetch(wants: list[Want[Source, Spot]]) -> list[Piece[Spot]]:
             answers = self._server.read_all(
                 [look.walk(want.source, want.reached or after, want.number) for want in wants]
             )
             return [
-                look.part(want.reached or after, end, members)
+                look.found(want.reached or after, end, members)
                 for want, (end, members) in zip(wants, answers, strict=True)
             ]
 
@@ -134,12 +129,14 @@ class Directory:
 class _Look:
     """One question: whom to look for, where, and in which order."""
 
-    def __init__(self, who: Filter, sort: Sort, now: int) -> None:
+    def __init__(self, policy: Policy, who: Filter, sort: Sort, now: int) -> None:
         self.prefix = key_of(who.prefix)
         self.descending = sort.startswith("-")
+        grace = grace_of(policy, now)
         self.sources: list[Source] = [
-            (shard, stands, which) for shard in SHARDS for stands, which in wanted_of(who.statuses).items()
+            (shard, part) for shard in SHARDS for part in parts_of(who.statuses, grace)
         ]
+        self._own, self._after = grace.own or "created", grace.after
         self._sort = sort
         self._time = TIME if sort.endswith("last_verified") else 0
         self._scopes = scopes_of(who)
@@ -147,37 +144,46 @@ class _Look:
 
     def walk(self, source: Source, after: Spot | None, number: int) -> Call:
         """What to ask of a source for the next of its people."""
-        shard, stands, which = source
+        shard, part = source
         kind, scope = "times" if self._time else "names", self._scopes[0]
-        sets = [(kind, scope), ("until", EVERYONE), ("names", EVERYONE)]
+        sets = [(kind, scope), ("until", EVERYONE), (self._own, scope), ("names", EVERYONE)]
         sets += [("names", further) for further in self._scopes[1:]]
         up = "down" if self.descending else "up"
         whole = int(scope == EVERYONE)
         return Call(
             WALK,
-            tuple(key(shard, set_of(each, stands, of)) for each, of in sets),
-            (up, self._beginning(after), number, which, self._now, self.prefix, self._time, whole),
+            tuple(key(shard, set_of(each, part.stands, of)) for each, of in sets),
+            (
+                up,
+                self._beginning(after),
+                number,
+                *self._wanted(part),
+                self.prefix,
+                self._time,
+                whole,
+                FEW,
+            ),
         )
 
     def matches(self, source: Source) -> Call:
         """What to ask of a source for everybody who fits the prefix."""
-        shard, stands, which = source
+        shard, part = source
         start = self.prefix.encode()
-        sets = [(kind, EVERYONE) for kind in ("names", "emails", "subjects", "until")]
+        sets = [(kind, EVERYONE) for kind in ("names", "emails", "subjects", "until", self._own)]
         sets += [("names", scope) for scope in self._scopes if scope != EVERYONE]
         return Call(
             MATCHES,
-            tuple(key(shard, set_of(kind, stands, scope)) for kind, scope in sets),
-            (b"[" + start, b"[" + start + _END, FEW, which, self._now, self._time),
+            tuple(key(shard, set_of(kind, part.stands, scope)) for kind, scope in sets),
+            (b"[" + start, b"[" + start + _END, FEW, *self._wanted(part), self._time),
         )
 
-    def part(self, before: Spot | None, end: bytes, members: bytes) -> Part[Spot]:
+    def found(self, before: Spot | None, end: bytes, members: bytes) -> Piece[Spot]:
         """What a source has answered."""
         reached = self.spot_in(end) if end else None
         if reached is not None and before is not None and not self.is_past(reached, before):
             # A member that no name of ours makes: lists end here, but they do not go round in circles.
             reached = None
-        return Part([self.spot_in(member) for member in _split(members)], reached)
+        return Piece([self.spot_in(member) for member in _split(members)], reached)
 
     def is_past(self, spot: Spot, other: Spot) -> bool:
         """True if `spot` comes later in the list."""
@@ -205,12 +211,21 @@ class _Look:
             account_id=account_id.decode(errors="replace"),
         )
 
+    def _wanted(self, part: Part) -> tuple[str | int, ...]:
+        still, in_time = _says(part)
+        return still, self._now, in_time, self._after
+
     def _beginning(self, after: Spot | None) -> bytes:
         """Where a range begins: past everything that this account may have in its member."""
         if after is None:
             return b"+" if self.descending else b"-"
         time, name, account_id = after
         return b"(" + time + name + b"\0" + account_id + (b"" if self.descending else b"\0" + _END)
+
+
+def _says(part: Part) -> tuple[str, str]:
+    still, in_time = ("" if wanted is None else str(int(wanted)) for wanted in (part.still, part.in_time))
+    return still, in_time
 
 
 def _split(members: bytes) -> list[bytes]:

@@ -1,20 +1,23 @@
 """Decides which entries of sorted sets an account has in a Redis store; they decide nothing but what is shown.
 
-All scores are 0 but for those of `until`, so that a set is in the order of its members' bytes, parts ended by NUL:
+All scores are 0 but for those of the last three, so that a set is in the order of its members' bytes, parts ended by
+NUL:
 
     names:<stands>            name, id, e-mail, subject, time
     emails:<stands>           e-mail, name, id, time       unless the name begins with the e-mail
     subjects:<stands>         subject, name, id, time      unless one of the others begins with it
     times:<stands>            time and name, id, e-mail, subject
-    until:<stands>            id, its score the end: of those who stand so for a while only
-    names:<stands>:<scope>    name, id                     likewise times: and until:
+    until:<stands>            name, id     the score is until when: of those who stand so for a while only
+    first_seen:<stands>       name, id     the score is from when their own time counts: of those who are new
+    created:<stands>          name, id     likewise
+    names:<stands>:<scope>    name, id     likewise times:, which begins with the time, and the last three
 
 A scope is a group, or who was never seen. So a list with a filter is one range, and a counter is a size.
 """
 
 from typing import Final
 
-from mfa_gate.stores.index import FADES, IndexRow
+from mfa_gate.stores.index import EVERYONE, FADING, NEW, IndexRow
 
 Entries = dict[tuple[str, str], int]
 """(sorted set, member) → score."""
@@ -23,7 +26,7 @@ TIME: Final = 9
 """Hex digits of a time."""
 
 
-def set_of(kind: str, stands: str, scope: str = "") -> str:
+def set_of(kind: str, stands: str, scope: str = EVERYONE) -> str:
     """The name of a set within its shard."""
     return f"{kind}:{stands}:{scope}" if scope else f"{kind}:{stands}"
 
@@ -46,7 +49,10 @@ def entries_of(account_id: str, row: IndexRow | None) -> Entries:
     for scope in row.scopes:
         found[set_of("names", row.stands, scope), who] = 0
         found[set_of("times", row.stands, scope), f"{time}{who}"] = 0
-    if row.stands in FADES:
-        for scope in ("", *row.scopes):
-            found[set_of("until", row.stands, scope), account_id] = row.until
+    for scope in (EVERYONE, *row.scopes):
+        if row.stands in FADING:
+            found[set_of("until", row.stands, scope), who] = row.until
+        if row.stands in NEW:
+            found[set_of("first_seen", row.stands, scope), who] = row.seen_at
+            found[set_of("created", row.stands, scope), who] = row.made_at
     return found

@@ -7,7 +7,7 @@ Source = TypeVar("Source")
 Item = TypeVar("Item", bound=tuple[Any, ...])
 
 
-class Part(NamedTuple, Generic[Item]):
+class Piece(NamedTuple, Generic[Item]):
     """Some of a source's items in order. Up to `reached` there are no others; None: nor anywhere after."""
 
     items: list[Item]
@@ -24,7 +24,7 @@ class Want(NamedTuple, Generic[Source, Item]):
 
 def first_of(
     sources: Sequence[Source],
-    fetch: Callable[[list[Want[Source, Item]]], list[Part[Item]]],
+    fetch: Callable[[list[Want[Source, Item]]], list[Piece[Item]]],
     limit: int,
     *,
     descending: bool = False,

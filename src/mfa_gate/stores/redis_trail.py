@@ -11,7 +11,7 @@ from mfa_gate.stores.documents import Documents, read_event
 from mfa_gate.stores.redis_commits import LEDGER, token
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import SHARDS, key, last_key, position_of, shard_of, stream_id_before
-from mfa_gate.stores.redis_pages import Part, Want, first_of
+from mfa_gate.stores.redis_pages import Piece, Want, first_of
 from mfa_gate.stores.redis_scripts import EVENTS, HISTORY, LINKS, SNAPSHOT, WHEN, Call
 
 _AT_ONCE: Final = 1000
@@ -56,7 +56,7 @@ class Trail:
 
     def _parts(
         self, wants: Sequence[Want[str, Found]], kind: str | None, before: int | None, after: int
-    ) -> list[Part[Found]]:
+    ) -> list[Piece[Found]]:
         calls = []
         for shard, reached, count in wants:
             below = before if reached is None else -reached[0]
@@ -69,7 +69,7 @@ class Trail:
         for (shard, _, count), rows in zip(wants, self._server.read_all(calls), strict=True):
             found = _found(shard, rows)
             parts.append(
-                Part([each for each in found if each[2]], found[-1] if len(found) == count else None)
+                Piece([each for each in found if each[2]], found[-1] if len(found) == count else None)
             )
         return parts
 

@@ -207,7 +207,7 @@ class SqliteStore:
         """How many people of a filter's group have each status; None: not known without looking for them."""
         with self._connections.reading() as db:
             db.execute("BEGIN")
-            return directory.counts(db, who, now)
+            return directory.counts(db, self._policy(db), who, now)
 
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
         """Add to the counters of (route prefix, kind of credential)."""

@@ -11,21 +11,17 @@ from typing import Final
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.listing import Filter, Place, Sort
-from mfa_gate.core.policy import Policy, Status, standing
+from mfa_gate.core.policy import Grace, GraceFrom, Policy, Status, grace_of, standing
 from mfa_gate.ports import Page, Row
 from mfa_gate.stores.documents import Documents
-from mfa_gate.stores.index import EVERYONE, FADES, Stands, Which, counted, key_of, scopes_of, wanted_of
+from mfa_gate.stores.index import EVERYONE, Part, Stands, all_parts, counted, key_of, parts_of, scopes_of
 
 FEW: Final = 1000
 """Matches of a search that are put in order."""
 _LAST: Final = "\U0010ffff"
 """Sorts after every letter: where a range of prefixes ends."""
 
-_WHICH: Final[dict[Which, str]] = {
-    "all": "",
-    "still": " AND until > :now",
-    "no_more": " AND until <= :now",
-}
+_OWN: Final[dict[GraceFrom, str]] = {"first_seen": "seen_at", "created": "made_at", "policy": "made_at"}
 _BEGINS: Final = (
     "({0}name_key >= :prefix AND {0}name_key < :last OR {0}email_key >= :prefix AND {0}email_key < :last \
 OR {0}subject_key >= :prefix AND {0}subject_key < :last)"
@@ -48,7 +44,7 @@ def people(
     now: int,
 ) -> Page:
     """One page of accounts, on one state of the store."""
-    look = _Look(db, who, sort, now)
+    look = _Look(db, policy, who, sort, now)
     rows: list[tuple[Place, Row]] = []
     while len(rows) <= limit:
         found = look.spots(after, limit + 1)
@@ -64,33 +60,43 @@ def people(
     return Page(rows=tuple(row for _, row in shown), next=shown[-1][0] if len(rows) > limit else None)
 
 
-def counts(db: sqlite3.Connection, who: Filter, now: int) -> dict[Status, int] | None:
+def counts(db: sqlite3.Connection, policy: Policy, who: Filter, now: int) -> dict[Status, int] | None:
     """How many people of a filter's scope have each status; None: that is not known without looking for them."""
-    scopes = scopes_of(who)
+    scopes, grace = scopes_of(who), grace_of(policy, now)
     if who.prefix or len(scopes) > 1:
         return None
-    given = {"scope": scopes[0], "now": now}
+    given = {"scope": scopes[0], "now": now, "after": grace.after}
     sizes: dict[Stands, int] = dict(
         db.execute("SELECT stands, size FROM tally WHERE scope = :scope", given).fetchall()
     )
-    table = "account" if scopes[0] == EVERYONE else "member"
-    also = "" if scopes[0] == EVERYONE else "scope = :scope AND "
-    still: dict[Stands, int] = {}
-    for stands in FADES:
-        row = db.execute(
-            f"SELECT COUNT(*) FROM {table} WHERE {also}stands = '{stands}' AND until > 0 AND until > :now",  # noqa: S608
+    table, scope = ("account", "") if scopes[0] == EVERYONE else ("member", "scope = :scope AND ")
+    numbers: dict[Part, int] = {}
+    for part in all_parts(grace):
+        if part == Part(part.stands):
+            numbers[part] = sizes.get(part.stands, 0)
+            continue
+        (numbers[part],) = db.execute(
+            f"SELECT COUNT(*) FROM {table} WHERE {scope}stands = '{part.stands}'{_only(part, grace)}",  # noqa: S608
             given,
         ).fetchone()
-        still[stands] = row[0]
-    return counted({stands: size for stands, size in sizes.items() if size}, still)
+    return counted(numbers, grace)
+
+
+def _only(part: Part, grace: Grace) -> str:
+    """What a part demands, as a condition that follows others."""
+    still = "" if part.still is None else f" AND until > 0 AND until {'>' if part.still else '<='} :now"
+    own = _OWN[grace.own or "created"]
+    in_time = "" if part.in_time is None else f" AND {own} {'>' if part.in_time else '<='} :after"
+    return still + in_time
 
 
 class _Look:
     """One question: whom to look for, where, and in which order."""
 
-    def __init__(self, db: sqlite3.Connection, who: Filter, sort: Sort, now: int) -> None:
+    def __init__(self, db: sqlite3.Connection, policy: Policy, who: Filter, sort: Sort, now: int) -> None:
         self._db = db
-        self._wanted = wanted_of(who.statuses)
+        grace = grace_of(policy, now)
+        self._parts = [(part.stands, _only(part, grace)) for part in parts_of(who.statuses, grace)]
         self._prefix = key_of(who.prefix)
         scopes = scopes_of(who)
         self._everyone = scopes[0] == EVERYONE
@@ -103,6 +109,7 @@ class _Look:
         self._index = "time" if by_time else "name"
         self._given: dict[str, object] = {
             "now": now,
+            "after": grace.after,
             "prefix": self._prefix,
             "last": self._prefix + _LAST,
             **{f"scope{number}": scope for number, scope in enumerate(scopes)},
@@ -117,7 +124,7 @@ class _Look:
 
     def spots(self, after: Place | None, limit: int) -> list[Spot]:
         """The first places after one."""
-        if not self._wanted:
+        if not self._parts:
             return []
         past = ""
         if after is not None:
@@ -151,9 +158,9 @@ class _Look:
         further = self._further
         return " UNION ALL ".join(
             f"SELECT * FROM (SELECT last_verified_at, name_key, id FROM {table} AS hit{by} "  # noqa: S608
-            f"WHERE stands = '{stands}'{scope}{_WHICH[which]}{past}{fits}{further} "
+            f"WHERE stands = '{stands}'{scope}{only}{past}{fits}{further} "
             f"ORDER BY {self._order} LIMIT :limit)"
-            for stands, which in self._wanted.items()
+            for stands, only in self._parts
         )
 
     def _matches(self, past: str) -> str:
@@ -161,8 +168,8 @@ class _Look:
         return " UNION ".join(
             f"SELECT last_verified_at, name_key, id FROM account AS hit INDEXED BY account_by_{text} "  # noqa: S608
             f"WHERE stands = '{stands}' AND {text}_key >= :prefix AND {text}_key < :last"
-            f"{_WHICH[which]}{past}{self._further}"
-            for stands, which in self._wanted.items()
+            f"{only}{past}{self._further}"
+            for stands, only in self._parts
             for text in _TEXTS
         )
 
@@ -170,7 +177,7 @@ class _Look:
         each = " UNION ALL ".join(
             f"SELECT * FROM (SELECT 1 FROM account INDEXED BY account_by_{text} WHERE stands = '{stands}' "  # noqa: S608
             f"AND {text}_key >= :prefix AND {text}_key < :last LIMIT {FEW})"
-            for stands in self._wanted
+            for stands in dict.fromkeys(stands for stands, _ in self._parts)
             for text in _TEXTS
         )
         (found,) = self._db.execute(f"SELECT COUNT(*) FROM ({each})", self._given).fetchone()  # noqa: S608

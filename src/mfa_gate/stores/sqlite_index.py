@@ -21,11 +21,13 @@ def place(db: sqlite3.Connection, account_id: str, row: IndexRow) -> None:
     _count(db, before, -1)
     _count(db, {EVERYONE: stood}, -1)
     db.execute(
-        "UPDATE account SET stands = ?, until = ?, last_verified_at = ?, name_key = ?, email_key = ?, subject_key = ? "
-        "WHERE id = ?",
+        "UPDATE account SET stands = ?, until = ?, seen_at = ?, made_at = ?, last_verified_at = ?, name_key = ?, "
+        "email_key = ?, subject_key = ? WHERE id = ?",
         (
             row.stands,
             row.until,
+            row.seen_at,
+            row.made_at,
             row.last_verified_at,
             row.name_key,
             row.email_key,
@@ -35,9 +37,18 @@ def place(db: sqlite3.Connection, account_id: str, row: IndexRow) -> None:
     )
     db.execute("DELETE FROM member WHERE id = ?", (account_id,))
     db.executemany(
-        "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (scope, row.stands, row.name_key, account_id, row.until, row.last_verified_at)
+            (
+                scope,
+                row.stands,
+                row.name_key,
+                account_id,
+                row.until,
+                row.seen_at,
+                row.made_at,
+                row.last_verified_at,
+            )
             for scope in row.scopes
         ],
     )

@@ -66,8 +66,8 @@ _OUTBOX = (
 
 _JOBS = ("CREATE TABLE job (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",)
 
-# `stands` and `until` as `index.stands_of` has them; '' until `sqlite_index.place_all` has been there. `member` holds
-# each group of an account and whether it was never seen, `tally` the sizes of all lists ('': of everybody).
+# `stands`, `until`, `seen_at` and `made_at` are those of an `IndexRow`; '' until `sqlite_index.place_all` was there.
+# `member` holds each group of an account and whether it was never seen, `tally` the sizes of all lists ('': everybody).
 _LISTS = (
     *(f"DROP INDEX account_by_{key}" for key in ("name", "email", "subject", "state", "pause")),
     *(
@@ -75,20 +75,32 @@ _LISTS = (
         for column in ("has_factor", "paused_until", "active", "first_seen_at", "groups")
     ),
     "ALTER TABLE account ADD COLUMN stands TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE account ADD COLUMN until INTEGER NOT NULL DEFAULT 0",
+    *(
+        f"ALTER TABLE account ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
+        for column in ("until", "seen_at", "made_at")
+    ),
     # What follows the place of somebody in a list spares a filtered search the way to the rows.
-    "CREATE INDEX account_by_name ON account (stands, name_key, id, until, last_verified_at, email_key, subject_key)",
-    "CREATE INDEX account_by_time ON account (stands, last_verified_at, name_key, id, until, email_key, subject_key)",
-    "CREATE INDEX account_by_email ON account (stands, email_key, name_key, id, until, last_verified_at)",
-    "CREATE INDEX account_by_subject ON account (stands, subject_key, name_key, id, until, last_verified_at)",
-    "CREATE INDEX account_by_end ON account (stands, until) WHERE until > 0",
+    """CREATE INDEX account_by_name ON account
+        (stands, name_key, id, until, seen_at, made_at, last_verified_at, email_key, subject_key)""",
+    """CREATE INDEX account_by_time ON account
+        (stands, last_verified_at, name_key, id, until, seen_at, made_at, email_key, subject_key)""",
+    """CREATE INDEX account_by_email ON account
+        (stands, email_key, name_key, id, until, seen_at, made_at, last_verified_at)""",
+    """CREATE INDEX account_by_subject ON account
+        (stands, subject_key, name_key, id, until, seen_at, made_at, last_verified_at)""",
+    "CREATE INDEX account_by_end ON account (stands, until, seen_at, made_at) WHERE until > 0",
     """CREATE TABLE member (
         scope TEXT NOT NULL, stands TEXT NOT NULL, name_key TEXT NOT NULL, id TEXT NOT NULL,
-        until INTEGER NOT NULL, last_verified_at INTEGER NOT NULL,
+        until INTEGER NOT NULL, seen_at INTEGER NOT NULL, made_at INTEGER NOT NULL, last_verified_at INTEGER NOT NULL,
         PRIMARY KEY (scope, stands, name_key, id)) WITHOUT ROWID""",
-    "CREATE INDEX member_by_time ON member (scope, stands, last_verified_at, name_key, id, until)",
+    "CREATE INDEX member_by_time ON member (scope, stands, last_verified_at, name_key, id, until, seen_at, made_at)",
     "CREATE INDEX member_by_account ON member (id, scope)",
-    "CREATE INDEX member_by_end ON member (scope, stands, until) WHERE until > 0",
+    "CREATE INDEX member_by_end ON member (scope, stands, until, seen_at, made_at) WHERE until > 0",
+    *(
+        f"CREATE INDEX {table}_by_{own} ON {table} ({scope}stands, {own}_at) WHERE {own}_at > 0"
+        for table, scope in (("account", ""), ("member", "scope, "))
+        for own in ("seen", "made")
+    ),
     """CREATE TABLE tally (
         scope TEXT NOT NULL, stands TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (scope, stands))
         WITHOUT ROWID""",
