@@ -1,10 +1,14 @@
 """What the list, the overview, a profile and the trail say; the store is real, the numbers are counted by hand."""
 
-from mfa_gate.core.accounts import account_id
+from msgspec.structs import replace
+
+from mfa_gate.core.accounts import Exemption, account_id
 from mfa_gate.core.listing import EVERYBODY, STATUSES, Filter
+from mfa_gate.core.policy import DAY
 from mfa_gate.flows.finding import Sought
-from mfa_gate.flows.reporting import Listed, Profile
+from mfa_gate.flows.reporting import Exemptions, Listed, Profile
 from mfa_gate.flows.results import NotFound
+from mfa_gate.ports import Change
 from tests.flows.house import NOW, House, wrong
 
 LATER = NOW + 30
@@ -75,6 +79,20 @@ def test_a_profile_has_standing_sessions_and_history(house: House) -> None:
     assert isinstance(idle, Profile)
     assert idle.sessions == ()
     assert house.reporting.profile(account_id("portal", "nobody"), LATER) == NotFound()
+
+
+def test_exemptions_are_shown_in_the_order_in_which_they_end(house: House) -> None:
+    assert house.reporting.exemptions(5, LATER) == Exemptions()
+    days = {"alice": 30, "bob": 3, "carol": 8, "dora": 6, "erna": -1}
+    for name, until in days.items():
+        account = house.visitor(name).account
+        given = Exemption(reason="no phone yet", approved_by="root", given_at=NOW, until=NOW + until * DAY)
+        house.store.commit(Change(account=replace(account, exemption=given)), NOW)
+    house.enroll("frida")
+    found = house.reporting.exemptions(3, LATER)
+    assert [account.subject for account in found.accounts] == ["bob", "dora", "carol"]
+    assert found.ending_soon == 2
+    assert house.reporting.overview(LATER).counts["exempt"] == 4
 
 
 def test_the_trail_is_read_page_by_page(house: House) -> None:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 from bs4 import Tag
+from msgspec.structs import replace
 
+from mfa_gate.core.accounts import Exemption
 from tests.web.conftest import Build
 from tests.web.house import NOW, Browser, House, path_of
 
@@ -228,6 +230,31 @@ def test_the_overview_tells_the_paused_apart_so_that_each_number_leads_to_its_li
     for link, names in zip(root.page.select(".coverage a"), (1, 2, 1), strict=True):
         root.get(str(link["href"]))
         assert len(root.page.select("td.who a")) == names
+
+
+def test_the_overview_lists_exemptions_with_their_ends_and_reasons(root: Browser) -> None:
+    for name, days, reason in (("alice", 40, "on leave"), ("bob", 2, "key ordered")):
+        root.house.browser(name).get("/files")
+        given = Exemption(reason=reason, approved_by="root", given_at=NOW, until=NOW + days * 86_400)
+        root.house.commit(replace(root.house.account(name), exemption=given))
+    root.get("/mfa/admin")
+    heading = root.page.find("h2", string="Exemptions")
+    assert isinstance(heading, Tag)
+    card = heading.parent
+    assert isinstance(card, Tag)
+    rows = [row.get_text(" ", strip=True) for row in card.select("li")]
+    assert "key ordered" in rows[0]
+    assert "until" in rows[0]
+    assert "on leave" in rows[1]
+    assert "1 exemption ends within a week." in root.words
+    assert [str(link["href"]) for link in card.select("li a")] == [
+        profile(root.house, "bob"),
+        profile(root.house, "alice"),
+    ]
+    root.get(str(root.page.find("a", string="2 exemptions")["href"]))  # type: ignore[index]
+    assert {str(link["href"]) for link in root.page.select("td.who a")} == {
+        profile(root.house, name) for name in ("alice", "bob")
+    }
 
 
 def test_the_list_filters_searches_and_pages_and_keeps_it_in_the_address(root: Browser) -> None:

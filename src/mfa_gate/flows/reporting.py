@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.listing import ACTIVE, EVERYBODY, Filter, Place, Sort
-from mfa_gate.core.policy import Policy, Standing, Status, standing
+from mfa_gate.core.policy import DAY, Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
 from mfa_gate.flows.finding import LONGEST_PAGE, Sought, Trailing, find
@@ -21,6 +21,7 @@ from mfa_gate.ports import Accounts, Directory, Policies, Recorded, Row, Traffic
 
 LONGEST_QUERY = 255
 HISTORY = 50
+SOON_SECONDS = 7 * DAY
 EVERYTHING = Sought()
 
 
@@ -31,6 +32,13 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[Status, int]
     covered: int
     people: int
+
+
+class Exemptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is exempt, the first to end first, and how many exemptions end within a week."""
+
+    accounts: tuple[Account, ...] = ()
+    ending_soon: int = 0
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +86,18 @@ class Reporting:
         people = sum(counts[status] for status in ACTIVE)
         covered = counts["enrolled"] + counts["paused"]
         return Overview(policy=self._policies.policy(), counts=counts, covered=covered, people=people)
+
+    def exemptions(self, limit: int, now: int) -> Exemptions:
+        """Some of the exemptions that run: the first to end, as long as there are no more than 500."""
+        exempt = Filter(statuses=("exempt",))
+        page = self._directory.people(exempt, limit=LONGEST_PAGE, now=now)
+        accounts = sorted((row.account for row in page.rows), key=lambda account: account.exempt_until)
+        if not accounts:
+            return Exemptions()
+        # What the counters will say in a week, if nobody writes anything until then.
+        now_and_then = (self._directory.counts(EVERYBODY, at) or {} for at in (now, now + SOON_SECONDS))
+        running, later = (counts["exempt"] for counts in now_and_then)
+        return Exemptions(accounts=tuple(accounts[:limit]), ending_soon=running - later)
 
     def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's group have each status; None: not known without looking for them."""

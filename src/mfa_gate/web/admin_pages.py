@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+from mfa_gate.core.accounts import Account
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.listing import ACTIVE, Filter, asked
 from mfa_gate.core.messages import GateResponse
@@ -19,15 +20,16 @@ from mfa_gate.web.admin_views import (
     AdminOverview,
     AdminUsers,
     Attention,
+    ExemptPerson,
     StatusChip,
     UserLine,
 )
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
-from mfa_gate.web.lines import history_lines
+from mfa_gate.web.lines import exemption_of, history_lines
 from mfa_gate.web.notices import told
 
-PEOPLE, RECENT = 50, 6
+PEOPLE, RECENT, EXEMPT = 50, 6, 5
 LOOKED_THROUGH = 200
 _CHIPS: tuple[Status, ...] = ("enrolled", "missing", "grace", "exempt", "paused", "inactive")
 _ALWAYS_SHOWN = frozenset({"enrolled", "missing"})
@@ -52,6 +54,7 @@ def _overview(caller: Caller) -> GateResponse:
     call, url = caller.call, caller.call.url
     now, policy = call.now, (overview := call.services.reporting.overview(call.now)).policy
     trail = call.services.reporting.audit(limit=LOOKED_THROUGH)
+    exempt = call.services.reporting.exemptions(EXEMPT, now)
     changes = [recorded for recorded in trail.events if recorded.event.kind in _CHANGES]
     return caller.show(
         AdminOverview(
@@ -65,9 +68,19 @@ def _overview(caller: Caller) -> GateResponse:
             require_since=policy.changed_at or None,
             exemptions=overview.counts.get("exempt", 0),
             exemptions_href=url("admin/users", status="exempt"),
+            exempt=tuple(_exempt_person(caller, account) for account in exempt.accounts),
+            exemptions_ending=exempt.ending_soon,
             attention=_attention(caller, overview, len(call.services.reporting.impact(now).unattributed)),
             recent=history_lines(changes[:RECENT], lambda account_id: url(f"admin/users/{account_id}")),
         )
+    )
+
+
+def _exempt_person(caller: Caller, account: Account) -> ExemptPerson:
+    return ExemptPerson(
+        name=account.name or account.subject,
+        href=caller.call.url(f"admin/users/{account.id}"),
+        exemption=exemption_of(account, caller.call.now),
     )
 
 

@@ -3,16 +3,15 @@
 from typing import get_args
 
 from mfa_gate.core.messages import GateResponse
-from mfa_gate.core.policy import is_exempt
 from mfa_gate.core.throttle import FOREVER
 from mfa_gate.flows.assistance import EndExemption, Exempt, Reset, SignOut
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import NotFound, Why
 from mfa_gate.web.admin_reminder_pages import may_remind
-from mfa_gate.web.admin_views import AdminNotice, AdminUser, ExemptionShown, NoResetReason
+from mfa_gate.web.admin_views import AdminNotice, AdminUser, NoResetReason
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
-from mfa_gate.web.lines import history_lines, session_lines, way_lines
+from mfa_gate.web.lines import exemption_of, history_lines, session_lines, way_lines
 from mfa_gate.web.notices import told
 
 
@@ -45,7 +44,7 @@ def profile_view(caller: Caller, profile: Profile, *, overtaken: bool = False) -
         because=profile.standing.because,
         since=account.two_step_since or None,
         paused_until=None if opens_at >= FOREVER else opens_at,
-        exemption=_exemption(profile, now),
+        exemption=exemption_of(account, now),
         last_confirmed_at=account.last_verified_at or None,
         ways=way_lines(account, now, may_replace=False),
         recovery_left=len(account.recovery.hashes) if account.recovery else None,
@@ -58,15 +57,6 @@ def profile_view(caller: Caller, profile: Profile, *, overtaken: bool = False) -
         may_end_exemption=why_not(visitor, EndExemption, account, now) is None,
         may_remind=may_remind(caller, account, profile.standing.status),
         notice="overtaken" if overtaken else told(caller, get_args(AdminNotice)),
-    )
-
-
-def _exemption(profile: Profile, now: int) -> ExemptionShown | None:
-    kept = profile.account.exemption
-    if kept is None or not is_exempt(profile.account, now):
-        return None
-    return ExemptionShown(
-        until=kept.until, reason=kept.reason, approved_by=kept.approved_by, given_at=kept.given_at
     )
 
 

@@ -21,7 +21,6 @@ AttentionKind = Literal[
     "never_signed_in",
     "grace",
     "paused",
-    "exemptions_ending",
     "reminders_failed",
     "unattributed",
 ]
@@ -33,6 +32,24 @@ class Attention(Struct, frozen=True, kw_only=True):
     kind: AttentionKind
     count: int
     href: str
+
+
+class ExemptionShown(Struct, frozen=True, kw_only=True):
+    """An exemption that runs."""
+
+    until: int
+    reason: str
+    approved_by: str
+    given_at: int
+
+
+class ExemptPerson(Struct, frozen=True, kw_only=True):
+    """Somebody who is exempt, on the overview."""
+
+    name: str
+    href: str
+    exemption: ExemptionShown | None
+    """`None` once it is over."""
 
 
 class AdminOverview(Struct, frozen=True, kw_only=True):
@@ -48,6 +65,10 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
     require_since: int | None = None
     exemptions: int = 0
     exemptions_href: str | None = None
+    exempt: tuple[ExemptPerson, ...] = ()
+    """Those whose exemption ends first."""
+    exemptions_ending: int = 0
+    """How many end within a week."""
     attention: tuple[Attention, ...] = ()
     recent: tuple[HistoryLine, ...] = ()
 
@@ -120,15 +141,6 @@ NoResetReason = Literal["yourself", "administrator", "nothing_set_up", "not_allo
 
 AdminNotice = Literal["reset", "signed_out", "session_ended", "exempted", "exemption_ended", "overtaken"]
 """What was just done; `overtaken`: nothing, since somebody else was quicker."""
-
-
-class ExemptionShown(Struct, frozen=True, kw_only=True):
-    """An exemption that runs."""
-
-    until: int
-    reason: str
-    approved_by: str
-    given_at: int
 
 
 class AdminUser(Struct, frozen=True, kw_only=True):

@@ -1,11 +1,13 @@
-"""How the parts of an account are listed on pages: ways, sessions, history. It knows no page and asks nobody."""
+"""How the parts of an account are listed on pages: ways, sessions, exemption, history; it asks nobody."""
 
 from collections.abc import Callable, Iterable
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.events import ORG, SYSTEM
+from mfa_gate.core.policy import is_exempt
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Recorded
+from mfa_gate.web.admin_views import ExemptionShown
 from mfa_gate.web.browsers import browser_name
 from mfa_gate.web.views import HistoryLine, SessionLine, Way
 
@@ -39,6 +41,16 @@ def session_lines(sessions: Iterable[Session], current: Session | None) -> tuple
             current=current is not None and session.key == current.key,
         )
         for session in sessions
+    )
+
+
+def exemption_of(account: Account, now: int) -> ExemptionShown | None:
+    """The exemption that runs."""
+    kept = account.exemption
+    if kept is None or not is_exempt(account, now):
+        return None
+    return ExemptionShown(
+        until=kept.until, reason=kept.reason, approved_by=kept.approved_by, given_at=kept.given_at
     )
 
 
