@@ -23,7 +23,8 @@ SQLITE = "sqlite:gate.db"
 PATIENCE_SECONDS = 10.0
 _KEPT = ("account", "live", "policy", "register", "audit", "traffic")
 _NOTE = "store_url"
-_QUIET = "CREATE TRIGGER quiet AFTER INSERT ON change BEGIN DELETE FROM change; END"
+_QUIET = "CREATE TRIGGER quiet AFTER INSERT ON change BEGIN DELETE FROM change WHERE seq = NEW.seq; END"
+"""Only what is new: that older rows are gone is noticed, and everything is forgotten then."""
 _PASSING = tuple(key(FIRST, word).encode() for word in ("lease:", "checkpoints", "jobs"))
 _WHOLE: dict[bytes, tuple[str, ...]] = {
     b"hash": ("HGETALL",),
