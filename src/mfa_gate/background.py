@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
+from mfa_gate.flows.settling import Settling
 from mfa_gate.mailing import notifying, reminding
 from mfa_gate.opening import Sources, checkpointer
 from mfa_gate.ports import Leases, Store
@@ -21,7 +22,8 @@ EXAMINATION: Final = Timing(name="examination", every_seconds=24 * 3600, first_a
 """Reads everything: not while a process has just begun, and people wait for their first answers."""
 NOTICES: Final = Timing(name="notices", every_seconds=2)
 REMINDERS: Final = Timing(name="reminders", every_seconds=2)
-TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, NOTICES, REMINDERS)
+ROSTER: Final = Timing(name="roster", every_seconds=5)
+TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, NOTICES, REMINDERS, ROSTER)
 
 
 def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> tuple[Jobs, Jobs, Jobs]:
@@ -36,7 +38,7 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(timing=REPAIR, run=lambda _: store.repair()),
         Job(timing=EXPIRY, run=store.expire),
     )
-    slow = (Job(timing=EXAMINATION, run=examiner.examine),)
+    slow = (Job(timing=EXAMINATION, run=examiner.examine), _roster(store, sources))
     mail = (_notices(settings, store, sources), _reminders(settings, store, sources))
     holder = _holder(sources)
     return Jobs(store, quick, holder), Jobs(store, slow, holder), Jobs(store, mail, holder)
@@ -45,6 +47,16 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
 def reminder_jobs(settings: Settings, store: Store, sources: Sources) -> Jobs:
     """The job that sends reminders, alone: for whoever waits for them."""
     return Jobs(store, (_reminders(settings, store, sources),), _holder(sources))
+
+
+def roster_jobs(store: Store, sources: Sources) -> Jobs:
+    """The job that tells every account what the roster says, alone: for whoever waits for it."""
+    return Jobs(store, (_roster(store, sources),), _holder(sources))
+
+
+def _roster(store: Store, sources: Sources) -> Job:
+    made = Settling(store.roster, monotonic=sources.monotonic)
+    return Job(timing=ROSTER, run=made.turn)
 
 
 def _notices(settings: Settings, store: Store, sources: Sources) -> Job:

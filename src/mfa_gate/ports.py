@@ -3,7 +3,7 @@
 Every method may raise `StoreUnavailable`. Times are UTC seconds; `now` is always an argument.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -393,6 +393,21 @@ class Roster(Protocol):
 
     def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
         """Commit many accounts, each by itself; ids of those that somebody else had changed."""
+
+
+class Draft(Protocol):
+    """Used by imports: a roster that was read."""
+
+    people: int
+    """How many it names."""
+    realms: frozenset[str]
+    """Which realms they are of."""
+
+    def rows(self, at_once: int) -> Iterator[tuple[RosterRow, ...]]:
+        """All rows, some at a time."""
+
+    def names(self, account_id: str) -> bool:
+        """True if there is a row of this account."""
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):

@@ -145,6 +145,7 @@ def build_services(
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
     from mfa_gate.flows.exporting import Exporting
+    from mfa_gate.flows.importing import Importing
     from mfa_gate.flows.proving import CodeDesk
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
@@ -190,6 +191,7 @@ def build_services(
             random=sources.random,
             leaves=settings.mail.leaves,
         ),
+        importing=Importing(store.roster, store.stream, random=sources.random, role_of=settings.is_admin),
         renderer=cache(lambda: _make_renderer(settings)),
         signers=Signers(session=keyed.session, pending=keyed.pending, csrf=keyed.csrf),
         places=places,

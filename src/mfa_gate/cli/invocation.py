@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.exporting import Exporting
+    from mfa_gate.flows.importing import Importing
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.ports import Store
@@ -54,6 +55,7 @@ class Opened:
     exporting: "Exporting"
     reporting: "Reporting"
     reminders: "Reminders"
+    importing: "Importing"
     now: int
 
 
@@ -127,6 +129,7 @@ class Invocation:
             exporting=services.exporting,
             reporting=services.reporting,
             reminders=services.reminders,
+            importing=services.importing,
             now=self.now,
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from mfa_gate.cli.assisting import exempt, reset, sign_out, unknown
+from mfa_gate.cli.importing import import_
 from mfa_gate.cli.invocation import (
     Invocation,
     Opened,
@@ -37,7 +38,7 @@ def users() -> None:
     """Who has two-step, and who does not."""
 
 
-for _act in (exempt, remind, reset, sign_out):
+for _act in (exempt, import_, remind, reset, sign_out):
     users.add_command(_act)
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
     from mfa_gate.flows.exporting import Exporting
+    from mfa_gate.flows.importing import Importing
     from mfa_gate.flows.jobs import Standing
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
@@ -52,6 +53,7 @@ class Services:
     exporting: "Exporting"
     reporting: "Reporting"
     reminders: "Reminders"
+    importing: "Importing"
     renderer: "Callable[[], Renderer]"
     """Makes the renderer; asked once, by the first page that is shown, since it loads jinja2."""
     signers: Signers

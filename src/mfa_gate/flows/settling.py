@@ -1,0 +1,104 @@
+"""Tells every account what the import in force says of it, and forgets the rows of imports that are over.
+
+A job: it may be stopped or done twice at any point. Until it is through, the doors look at the rows themselves, so that
+nobody passes whom the roster has deactivated; only lists and counters come to know one after the other.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from mfa_gate.core.errors import StaleState, StoreUnavailable
+from mfa_gate.core.events import ORG, SYSTEM, Event
+from mfa_gate.core.roster import RosterHead, RosterRow, listed
+from mfa_gate.ports import Change, Roster
+
+AT_ONCE: Final = 200
+ATTEMPTS: Final = 5
+TURN_SECONDS: Final = 20
+"""How long one turn goes on; the next begins where it ended."""
+KEPT_SECONDS: Final = 3600
+"""How long rows are kept: somebody may still be looking at a preview, or be reading an account and then its row."""
+
+
+class Settling:
+    """One per thread that does the job. `changed` is told the accounts, so that caches of this process forget them."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        *,
+        monotonic: Callable[[], float],
+        changed: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._roster = roster
+        self._monotonic = monotonic
+        self._changed = changed
+        self._head = RosterHead()
+        self._after: str | None = None
+        self.told = 0
+        """Accounts of the import in force that were gone through."""
+
+    def turn(self, now: int) -> bool:
+        """Go on for a while; True once every account has been told."""
+        head = self._roster.head()
+        if head != self._head:
+            self._head, self._after, self.told = head, None, 0
+        ends_at = self._monotonic() + TURN_SECONDS
+        while head.import_id:
+            self._after, rows = self._roster.staged(head.import_id, self._after, AT_ONCE)
+            self._tell(rows, head, now)
+            self.told += len(rows)
+            if self._after is None:
+                self._finish(head, now)
+                return True
+            if self._monotonic() > ends_at:
+                return False
+        self._sweep(head, now)
+        return True
+
+    def _tell(self, rows: tuple[RosterRow, ...], head: RosterHead, now: int) -> None:
+        waiting = {row.account_id: row for row in rows}
+        for _ in range(ATTEMPTS):
+            if not waiting:
+                return
+            found = self._roster.accounts(tuple(waiting))
+            changes = []
+            for account_id, row in waiting.items():
+                account = found.get(account_id)
+                after, events = listed(account, row, head.number, SYSTEM, now)
+                if events and not (row.gone and account is None):
+                    changes.append(Change(account=after, events=events))
+            try:
+                refused = self._roster.commit_each(tuple(changes), now)
+            finally:
+                for change in changes:
+                    self._changed(change.account.id)
+            waiting = {account_id: waiting[account_id] for account_id in refused}
+        if waiting:
+            raise StoreUnavailable(
+                "Others changed accounts of the roster at the same moment, five times in a row."
+            )
+
+    def _finish(self, head: RosterHead, now: int) -> None:
+        settled = Event(
+            kind="roster_settled",
+            account_id=ORG,
+            subject="",
+            at=now,
+            actor=SYSTEM,
+            details={"roster": str(head.number)} | self._missing(head),
+        )
+        try:
+            self._roster.move(RosterHead(number=head.number), (settled,), now)
+        except StaleState:
+            return  # another process was quicker
+
+    def _missing(self, head: RosterHead) -> dict[str, str]:
+        """Rows that were set aside and are not there any more: somebody has taken them out of the store."""
+        missing = head.rows - self.told
+        return {"missing": str(missing)} if missing > 0 else {}
+
+    def _sweep(self, head: RosterHead, now: int) -> None:
+        for import_id, begun_at in self._roster.stagings().items():
+            if import_id != head.import_id and abs(now - begun_at) > KEPT_SECONDS:
+                self._roster.drop(import_id)

@@ -1,0 +1,134 @@
+"""`users import`: a file counts as a whole or not at all, and whoever deactivates many has to mean it."""
+
+from pathlib import Path
+
+import pytest
+
+from mfa_gate.core.accounts import account_id
+from mfa_gate.core.events import ORG
+from tests.cli.shell import REALM, Shell
+
+HEAD = "realm,subject,name,email,groups,active\n"
+REASON = ("--reason", "Monthly roster")
+
+
+def people(number: int, **cells: str) -> str:
+    """Lines of so many people, some with an ending of their own."""
+    return "".join(
+        f"{REALM},user{each},User {each},user{each}@example.com,staff,{cells.get(f'user{each}', 'yes')}\n"
+        for each in range(number)
+    )
+
+
+@pytest.fixture
+def file(shell: Shell) -> Path:
+    path = shell.folder / "roster.csv"
+    path.write_text(HEAD + people(30), "utf-8")
+    return path
+
+
+def imported(shell: Shell, file: Path, text: str, *words: str, code: int = 0) -> str:
+    file.write_text(HEAD + text, "utf-8")
+    return shell("users", "import", str(file), *words, *REASON, code=code).output
+
+
+def names(shell: Shell, *words: str) -> list[str]:
+    return [row["user"] for row in shell.json("users", "list", *words)]
+
+
+def kinds(shell: Shell, subject: str | None = None) -> list[str]:
+    who = ORG if subject is None else account_id(REALM, subject)
+    with shell.gate() as gate:
+        found = gate.store.events(account_id=who, kind=None, before=None, limit=100)
+    return [each.event.kind for each in reversed(found)]
+
+
+def test_people_who_never_signed_in_are_people(shell: Shell, file: Path) -> None:
+    shell.visits("user1", name="Known", email="own@example.org")
+    out = shell("users", "import", str(file), *REASON).output
+    assert "30 new, 0 changed, 0 deactivated, 0 as before." in out
+    assert "The roster is in force: 30 people." in out
+    assert len(names(shell, "--q", "user")) == 30
+    shown = shell.json("users", "show", "user2")
+    assert (shown["status"], shown["first_seen_at"], shown["email"]) == ("missing", None, "user2@example.com")
+    assert shell.account("user1").email == "user1@example.com"
+    assert kinds(shell)[-2:] == ["roster_imported", "roster_settled"]
+    assert kinds(shell, "user2") == ["account_listed"]
+    assert kinds(shell, "user1") == ["account_seen", "account_listed", "address_changed"]
+    assert "whole" in shell("audit", "verify", code=0).output
+
+
+def test_a_dry_run_changes_nothing(shell: Shell, file: Path) -> None:
+    before = names(shell)
+    out = shell("users", "import", str(file), "--dry-run").output
+    assert "30 new" in out
+    assert names(shell) == before
+    assert "roster_imported" not in kinds(shell)
+    with shell.gate() as gate:
+        assert gate.store.roster.stagings() == {}
+
+
+def test_the_second_import_says_what_differs(shell: Shell, file: Path) -> None:
+    imported(shell, file, people(30))
+    out = imported(shell, file, people(29).replace("User 3,", "Ursula Three,") + f"{REALM},new,,,,\n")
+    assert "1 new, 1 changed, 1 deactivated, 28 as before." in out
+    assert "Ursula Three" in out
+    assert names(shell, "--status", "inactive") == ["user29"]
+    assert shell.account("user3").name == "Ursula Three"
+    out = imported(shell, file, people(30) + f"{REALM},new,,,,\n")
+    assert "0 new, 2 changed" in out
+    assert shell.account("user29").active
+
+
+def test_many_who_would_be_deactivated_need_a_yes(shell: Shell, file: Path) -> None:
+    imported(shell, file, people(40))
+    out = imported(shell, file, people(37), code=1)
+    assert "That deactivates 3 of 40 people: is the file complete?" in out
+    assert "--yes" in out
+    assert names(shell, "--status", "inactive") == []
+    imported(shell, file, people(38))
+    assert len(names(shell, "--status", "inactive")) == 2
+    imported(shell, file, people(10), "--yes")
+    assert len(names(shell, "--status", "inactive")) == 30
+
+
+def test_whoever_administers_is_not_deactivated_unasked(shell: Shell, file: Path) -> None:
+    crowd = people(50)
+    imported(shell, file, crowd + f"{REALM},admin,,,,\n")
+    out = imported(shell, file, crowd + f"{REALM},admin,,,,no\n", code=1)
+    assert "It deactivates who administers: admin." in out
+    assert shell.account("admin").active
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            people(3) + f"{REALM},user1,,,,\n{REALM},x,,no address,,\n",
+            ("Line 5: the same person as on line 3", "Line 6:", "2 lines"),
+        ),
+        ("", ("names nobody",)),
+    ],
+)
+def test_a_file_with_one_bad_line_counts_for_nothing(
+    shell: Shell, file: Path, text: str, told: tuple[str, ...]
+) -> None:
+    before = names(shell)
+    out = imported(shell, file, text, code=1)
+    assert all(each in out for each in told), out
+    assert names(shell) == before
+
+
+def test_what_is_no_roster_is_refused_in_one_sentence(shell: Shell, file: Path) -> None:
+    file.write_bytes((HEAD + people(2)).encode("utf-16"))
+    found = shell("users", "import", str(file), *REASON, code=1)
+    assert "UTF-16" in found.output
+    assert "--reason" in shell("users", "import", str(file), code=2).output
+
+
+def test_as_json(shell: Shell, file: Path) -> None:
+    found = shell.json("users", "import", str(file), *REASON)
+    assert found["counts"] == {"added": 30, "changed": 0, "deactivated": 0, "unchanged": 0}
+    assert (found["dry_run"], found["roster"], found["people"]) == (False, 1, 30)
+    assert len(found["shown"]["added"]) == 20
+    assert shell.json("users", "import", str(file), "--dry-run")["counts"]["unchanged"] == 30
