@@ -2,12 +2,13 @@
 
 import os
 import socket
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
 from mfa_gate.flows.settling import Settling
-from mfa_gate.mailing import notifying, reminding
+from mfa_gate.mailing import deadlines, notifying, reminding
 from mfa_gate.opening import Sources, checkpointer
 from mfa_gate.ports import Leases, Store
 from mfa_gate.settings import Settings
@@ -23,7 +24,8 @@ EXAMINATION: Final = Timing(name="examination", every_seconds=24 * 3600, first_a
 NOTICES: Final = Timing(name="notices", every_seconds=2)
 REMINDERS: Final = Timing(name="reminders", every_seconds=2)
 ROSTER: Final = Timing(name="roster", every_seconds=5)
-TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, NOTICES, REMINDERS, ROSTER)
+DEADLINES: Final = Timing(name="deadlines", every_seconds=10, first_after=60)
+TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, NOTICES, REMINDERS, DEADLINES, ROSTER)
 
 
 def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> tuple[Jobs, Jobs, Jobs]:
@@ -39,7 +41,7 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(timing=EXPIRY, run=store.expire),
     )
     slow = (Job(timing=EXAMINATION, run=examiner.examine), _roster(store, sources))
-    mail = (_notices(settings, store, sources), _reminders(settings, store, sources))
+    mail = tuple(make(settings, store, sources) for make in (_notices, _reminders, _deadlines))
     holder = _holder(sources)
     return Jobs(store, quick, holder), Jobs(store, slow, holder), Jobs(store, mail, holder)
 
@@ -61,18 +63,22 @@ def _roster(store: Store, sources: Sources) -> Job:
 
 def _notices(settings: Settings, store: Store, sources: Sources) -> Job:
     made = cache(lambda: notifying(settings, store, sources))
-
-    def tell(now: int) -> None:
-        # Without a way for mail there is nothing to do; what is still news once there is one waits in the trail.
-        if settings.mail.leaves:
-            made().turn(now)
-
-    return Job(timing=NOTICES, run=tell)
+    return _where_mail_leaves(settings, NOTICES, lambda now: made().turn(now))
 
 
 def _reminders(settings: Settings, store: Store, sources: Sources) -> Job:
     made = cache(lambda: reminding(settings, store, sources))
     return Job(timing=REMINDERS, run=lambda now: made().turn(now))
+
+
+def _deadlines(settings: Settings, store: Store, sources: Sources) -> Job:
+    made = cache(lambda: deadlines(settings, store, sources))
+    return _where_mail_leaves(settings, DEADLINES, lambda now: made().turn(now))
+
+
+def _where_mail_leaves(settings: Settings, timing: Timing, run: Callable[[int], object]) -> Job:
+    """Without a way for mail there is nothing to do; what is still news once there is one waits in the trail."""
+    return Job(timing=timing, run=run if settings.mail.leaves else lambda _: None)
 
 
 def how_jobs_stand(leases: Leases, now: int) -> tuple[Standing, ...]:

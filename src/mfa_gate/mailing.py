@@ -10,6 +10,7 @@ from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
 
 if TYPE_CHECKING:
+    from mfa_gate.flows.deadlines import Deadlines
     from mfa_gate.flows.notifying import Notifying
     from mfa_gate.flows.posting import Post
     from mfa_gate.flows.reminding import Reminding
@@ -26,6 +27,14 @@ class Clocks(Protocol):
     @property
     def monotonic(self) -> Callable[[], float]:
         """Seconds that never go back."""
+
+
+class Chances(Clocks, Protocol):
+    """And where chance comes from."""
+
+    @property
+    def random(self) -> Callable[[int], bytes]:
+        """N unpredictable bytes."""
 
 
 def reminding(settings: Settings, store: Store, clocks: Clocks) -> "Reminding":
@@ -51,6 +60,13 @@ def reminding(settings: Settings, store: Store, clocks: Clocks) -> "Reminding":
         clock=clocks.clock,
         monotonic=clocks.monotonic,
     )
+
+
+def deadlines(settings: Settings, store: Store, sources: Chances) -> "Deadlines":
+    """The job that looks for people whose time without two-step ends soon."""
+    from mfa_gate.flows.deadlines import Deadlines
+
+    return Deadlines(store, domain=settings.mail.domain, random=sources.random, clock=sources.clock)
 
 
 def notifying(settings: Settings, store: Store, clocks: Clocks) -> "Notifying":

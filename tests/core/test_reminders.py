@@ -8,12 +8,13 @@ from mfa_gate.core.events import Actor
 from mfa_gate.core.policy import DAY, Policy, Standing, standing
 from mfa_gate.core.reminders import (
     ROUNDS,
-    WITH_DEADLINE,
     ReminderRun,
     Template,
     claimed,
     concluded,
+    ends_soon,
     is_due,
+    told_of_end,
     why_skipped,
 )
 
@@ -118,7 +119,7 @@ def exempt(left: int, *, given: int = 90 * DAY) -> Account:
 
 
 @pytest.mark.parametrize(
-    ("account", "due"),
+    ("account", "near"),
     [
         (exempt(8 * DAY), False),
         (exempt(7 * DAY), True),
@@ -127,20 +128,36 @@ def exempt(left: int, *, given: int = 90 * DAY) -> Account:
         (exempt(3 * DAY, given=5), False),  # it was given with the week already begun
         (exempt(DAY - 1, given=2 * DAY), True),
         (exempt(DAY - 100, given=5), False),
+        (ALICE, False),
     ],
 )
-def test_the_end_of_an_exemption_is_a_deadline(account: Account, *, due: bool) -> None:
+def test_the_end_of_an_exemption_comes_near_twice(account: Account, *, near: bool) -> None:
     stands = standing(account, ON, NOW)
-    assert is_due(account, stands, NOW) is due
-    assert (why_skipped(account, stands, run("deadline"), NOW) is None) is due
+    assert ends_soon(account, stands, NOW) is near
+    assert not is_due(account, stands, NOW)
+    told, events = told_of_end(account, NOW)
+    assert not ends_soon(told, standing(told, ON, NOW), NOW)
+    assert ends_soon(told, standing(told, ON, NOW + 6 * DAY), NOW + 6 * DAY) is (
+        account.exempt_until >= NOW + 7 * DAY
+    )
+    assert [(each.kind, each.notify, each.details["until"]) for each in events] == [
+        ("exemption_ending", ("owner", "admins"), str(account.exempt_until))
+    ] * (account.exemption is not None)
 
 
-def test_nobody_asks_an_exempt_person_and_without_the_policy_nothing_ends_for_them() -> None:
+def test_an_exemption_that_ends_nothing_ends_untold() -> None:
+    account = exempt(DAY)
+    later = replace(ON, grace_seconds=9 * DAY, first_required_at=NOW - 7 * DAY)
+    for policy in (Policy(), later):
+        assert not ends_soon(account, standing(account, policy, NOW), NOW)
+
+
+def test_nobody_asks_an_exempt_person() -> None:
     account = exempt(DAY)
     assert why_skipped(account, standing(account, ON, NOW), run(), NOW) == "not_needed"
+    assert why_skipped(account, standing(account, ON, NOW), run("deadline"), NOW) == "not_needed"
     assert standing(account, ON, NOW).deadline == NOW + DAY
     assert standing(account, Policy(), NOW).deadline is None
-    assert {"exempt", "grace"} == set(WITH_DEADLINE)
 
 
 def test_a_claim_and_its_end() -> None:

@@ -59,6 +59,7 @@ def test_every_kind_has_a_letter(kind: EventKind, language: str) -> None:
         assert all(" ".join(each.split()) in shown for each in text.replace("\r", "").split("\n\n")[:3])
         assert {str(link["href"]) for link in soup.find_all("a")} <= {
             f"{HOME}/account",
+            f"{HOME}/setup",
             f"{HOME}/admin/audit?kind={kind}",
             HEAD.help_url,
         }

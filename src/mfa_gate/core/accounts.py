@@ -70,6 +70,8 @@ class Exemption(msgspec.Struct, frozen=True, kw_only=True):
     approved_by: str
     given_at: int
     until: int
+    told_at: int = 0
+    """When those whom it concerns were last told that its end is near."""
 
 
 class Reminder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -39,6 +39,7 @@ EventKind = Literal[
     "turned_off",
     "reset",
     "exemption_given",
+    "exemption_ending",
     "exemption_ended",
     "signed_out",
     "signed_out_everywhere",

@@ -10,10 +10,10 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Reminder
-from mfa_gate.core.events import Actor, Event, EventKind
+from mfa_gate.core.events import SYSTEM, Actor, Event, EventKind
 from mfa_gate.core.listing import Filter
 from mfa_gate.core.policy import DAY, Standing, Status
-from mfa_gate.core.transitions import event
+from mfa_gate.core.transitions import BOTH, event
 
 Outcome = Literal["sent", "failed", "unknown", "no_address", "skipped"]
 Template = Literal["asked", "deadline"]
@@ -22,8 +22,6 @@ Skipped = Literal["recent", "not_needed", "administrator", "nobody"]
 
 OUTCOMES: Final[tuple[Outcome, ...]] = ("sent", "failed", "unknown", "no_address", "skipped")
 REMINDED: Final[tuple[Status, ...]] = ("missing", "grace")
-WITH_DEADLINE: Final[tuple[Status, ...]] = ("grace", "exempt")
-"""Who may be told of a deadline; the end of an exemption is one."""
 ROUNDS: Final = 4
 """How often somebody is tried whose mail server says "later" (greylisting, a full mailbox)."""
 ROUND_AFTER_SECONDS: Final = (600, 3600, 4 * 3600)
@@ -121,15 +119,37 @@ def why_skipped(account: Account, standing: Standing, run: ReminderRun, now: int
 
 
 def is_due(account: Account, standing: Standing, now: int) -> bool:
-    """True if a deadline has come near since this person was last reminded."""
-    deadline = standing.deadline
-    if deadline is None:
+    """True if the end of somebody's time to set up two-step has come near since they were last reminded."""
+    if standing.status != "grace" or standing.deadline is None:
+        return False
+    last = account.reminder
+    reminded_at = 0 if last is None or last.outcome == "failed" else last.at
+    return _came_near(standing.deadline, reminded_at, now)
+
+
+def ends_soon(account: Account, standing: Standing, now: int) -> bool:
+    """True if the end of somebody's exemption has come near since they and the administrators were last told of it.
+
+    Not where the policy is off, or leaves them time beyond it: then nothing ends for them.
+    """
+    exemption = account.exemption
+    if exemption is None or standing.status != "exempt" or standing.deadline != exemption.until:
         return False
     # Of an exemption for three days nobody has to hear a week before its end.
-    begun = account.exemption.given_at if standing.status == "exempt" and account.exemption else 0
-    marks = [deadline - before for before in BEFORE_DEADLINE_SECONDS if begun < deadline - before <= now]
-    last = account.reminder
-    return bool(marks) and (last is None or last.outcome == "failed" or last.at < max(marks))
+    return _came_near(exemption.until, max(exemption.given_at, exemption.told_at), now)
+
+
+def told_of_end(account: Account, now: int) -> tuple[Account, tuple[Event, ...]]:
+    """The end of an exemption is near: told to whom it is for and to the administrators, and never twice."""
+    exemption = account.exemption
+    if exemption is None:
+        return account, ()
+    after = replace(account, exemption=replace(exemption, told_at=now))
+    return after, (event(after, "exemption_ending", SYSTEM, now, BOTH, until=exemption.until),)
+
+
+def _came_near(deadline: int, since: int, now: int) -> bool:
+    return any(since < deadline - before <= now < deadline for before in BEFORE_DEADLINE_SECONDS)
 
 
 def claimed(account: Account, run: ReminderRun, now: int) -> Account:

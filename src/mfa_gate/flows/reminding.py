@@ -96,6 +96,9 @@ class Reminding:
         for result in results:
             counts[result.outcome] = counts.get(result.outcome, 0) + 1
         after = replace(after, counts=counts, deferred=run.deferred + deferred, tries=0, trouble="")
+        if run.template == "deadline":
+            # Who has been told already, or has no deadline near, is in nobody's list of what went wrong.
+            results = [each for each in results if each.outcome != "skipped"]
         return self._saved(after, tuple(results))
 
     def _saved(self, run: ReminderRun, results: tuple[Result, ...]) -> ReminderRun:

@@ -66,7 +66,9 @@ def to_owner(manner: Manner, notice: Notice, account: Account) -> Words:
             greeting(manner.catalog, account.name),
             *(line.format(**said) for line in lines if line),
         ),
-        button=(translate("Look at your account"), f"{manner.home}/account"),
+        button=(translate("Set up two-step"), f"{manner.home}/setup")
+        if last.kind == "exemption_ending"
+        else (translate("Look at your account"), f"{manner.home}/account"),
         small=(translate("This mail is about your account {account}.").format(**said),),
     )
 
@@ -128,6 +130,10 @@ def _happened(translate: Callable[[str], str], kind: EventKind) -> tuple[str, st
         case "exemption_given":
             return translate("You are exempted from two-step at {portal}"), translate(
                 "Since {when} you can use {portal} without setting up two-step, until {until}."
+            )
+        case "exemption_ending":
+            return translate("Set up two-step for {portal}: your exemption ends soon"), translate(
+                "You can use {portal} without two-step until {until}. Set it up before: it takes about two minutes."
             )
         case "exemption_ended":
             return translate("Your exemption from two-step at {portal} has ended"), translate(

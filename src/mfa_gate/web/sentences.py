@@ -61,6 +61,9 @@ TELLINGS: Mapping[str, Telling] = {
     "turned_off": Telling(N_("Turned off"), N_("{person} turned off two-step.")),
     "reset": Telling(N_("Reset"), N_("{actor} reset two-step for {person}.")),
     "exemption_given": Telling(N_("Exempted"), N_("{actor} exempted {person} from two-step for a while.")),
+    "exemption_ending": Telling(
+        N_("Exemption ends soon"), N_("The exemption of {person} from two-step ends soon.")
+    ),
     "exemption_ended": Telling(
         N_("Exemption ended"),
         N_("{person} set up two-step, which ended their exemption."),
