@@ -5,7 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from msgspec.structs import asdict
 
@@ -30,6 +30,28 @@ REQUEST_KEY = "mfa_gate.request"
 """Where a door leaves the judged request for our own pages: in the ASGI scope, or in the WSGI environment."""
 THREADS = 32
 """Threads in which an ASGI process asks the store; the portal's own are never used up."""
+
+
+HARMLESS_NAMES = 1_000
+"""Header names that a door remembers as harmless; more of them are looked at each time."""
+
+Name = TypeVar("Name", str, bytes)
+
+
+class Harmless(Generic[Name]):
+    """Header names that were judged once and need no further look; a name that was never judged is not among them."""
+
+    def __init__(self, is_special: Callable[[Name], bool]) -> None:
+        self.names: set[Name] = set()
+        self._is_special: Callable[[Name], bool] = is_special
+
+    def learn(self, name: Name) -> bool:
+        """Judge a name; True if it is harmless."""
+        if self._is_special(name):
+            return False
+        if len(self.names) < HARMLESS_NAMES:
+            self.names.add(name)
+        return True
 
 
 class Parts(Protocol):

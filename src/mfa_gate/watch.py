@@ -14,6 +14,9 @@ CLOSE_CODE = 4401
 _ENDS_OF_SOCKETS = frozenset({"websocket.close", "websocket.http.response.body"})
 
 
+Task = asyncio.Task[object]
+
+
 class Stream:
     """A long answer or an open socket."""
 

@@ -4,7 +4,7 @@ Our own pages are the ASGI app behind a bridge, which is made in the process tha
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from http import HTTPStatus
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -74,16 +74,16 @@ class _Way:
         """The quick way where it is open, else the long one."""
         credentials = self._credentials(environ)
         if credentials is not None:
-            passing = self._recall.passes(credentials, _place(environ))
-            if passing is not None:
+            passing = self._recall.passings.get((*credentials, self._recall.places.get(_place(environ))))
+            if passing is not None and self.door.cache.is_good(passing.facts, self.door.monotonic()):
                 environ.update(passing.payload.changed)
                 for name in passing.payload.gone:
                     environ.pop(name, None)
                 environ["mfa_gate"] = passing.told.copy()
-                return self._pass(environ, start_response, passing.visit, passing.facts)
+                return self._pass(environ, start_response, passing.basis.visit, passing.basis.facts)
         return self._long(environ, start_response)
 
-    def _credentials(self, environ: "WSGIEnvironment") -> tuple[object, ...] | None:
+    def _credentials(self, environ: "WSGIEnvironment") -> tuple[Hashable, Hashable, Hashable] | None:
         """Everything that says who asks, raw; None where a header is there that deserves a longer look."""
         if self.door.query_matters and environ.get("QUERY_STRING"):
             return None
@@ -102,7 +102,7 @@ class _Way:
         if self._keyed or self.door.reads_remote_user:
             keyed = tuple(environ.get(name) for name in (*self._keyed, "REMOTE_USER", "REMOTE_ADDR"))
             return cookie, environ.get("HTTP_HOST"), keyed
-        return cookie, environ.get("HTTP_HOST")
+        return cookie, environ.get("HTTP_HOST"), None
 
     def _is_harmless(self, name: str) -> bool:
         """Learn names one by one; a name that was never judged is never harmless."""

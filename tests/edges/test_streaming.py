@@ -225,6 +225,38 @@ def test_c02_asgi_nothing_goes_out_of_an_answer_that_was_cut(rig: Rig, *, stubbo
 
 
 @ASGI
+def test_c02_asgi_what_is_cut_is_the_portals_work_whichever_task_sends_and_whichever_loop_runs(
+    rig: Rig,
+) -> None:
+    """Even if the task that sends has long ended: the one that waits would keep the connection open."""
+    ended: list[str] = []
+
+    async def portal(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.create_task(send({"type": "http.response.body", "body": b"x", "more_body": True}))  # type: ignore[arg-type]
+        rig.town.reset("alice", rig.clock())
+        rig.clock.go(6)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cut")
+
+    async def sent(_: Message) -> None:
+        pass
+
+    gated = rig.gate.asgi(portal)
+
+    async def run() -> None:
+        scope = scope_of(Ask(headers=rig.client("alice", verified=True).cookies))
+        await asyncio.wait_for(gated(scope, None, sent), 10)  # type: ignore[arg-type]
+
+    for _ in range(2):
+        asyncio.run(run())
+        rig.town.enroll("alice", rig.clock())
+    assert ended == ["cut", "cut"]
+
+
+@ASGI
 def test_a_cancelled_request_is_cancelled(rig: Rig) -> None:
     """A server that shuts down, or a client that left: the gate swallows no cancellation but its own."""
     started = asyncio.Event()

@@ -73,7 +73,7 @@ class FactsCache:
 
     def is_good(self, entry: CachedFacts, monotonic: float) -> bool:
         """Whether facts may still be used."""
-        return monotonic < entry.sure_until or monotonic < min(entry.good_until, self.alive_until)
+        return monotonic < entry.good_until and (monotonic < self.alive_until or monotonic < entry.sure_until)
 
     def policy(self) -> Policy | None:
         """The policy, if it was read a moment ago."""

@@ -13,53 +13,62 @@ from typing import Generic, TypeVar
 import msgspec
 
 from mfa_gate.core.decision import Allow, Visit, stands_until
-from mfa_gate.core.policy import PathRule
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.facts import CAPACITY, MAX_TTL_SECONDS, CachedFacts, FactsCache
 
 PLACES = 20_000
 
 P = TypeVar("P")
+Key = tuple[Hashable, Hashable, Hashable, int | None]
+"""Cookie line, host, whatever else attributes, and the identity of the rule."""
+
+
+class Basis(msgspec.Struct, frozen=True, gc=False):
+    """What let somebody pass, by which a long answer is judged again; a stranger's is not (`lasting`)."""
+
+    visit: Visit
+    facts: CachedFacts | None
+    lasting: bool = True
 
 
 class Passing(msgspec.Struct, Generic[P], frozen=True, gc=False):
-    """Somebody may pass a rule as long as `facts` are good.
-
-    `told` is what the portal is told, `payload` what the edge wanted to find again; a long answer is judged again by
-    `visit` and `facts`.
-    """
+    """Somebody may pass a rule as long as `facts` are good: `told` is for the portal, `payload` is the edge's own."""
 
     facts: CachedFacts
-    visit: Visit
+    basis: Basis
     told: dict[str, object]
     payload: P
 
 
 class Recall(Generic[P]):
-    """One per edge and process; bounded, safe to share between threads."""
+    """One per edge and process; bounded, safe to share between threads.
+
+    The doors look into `places` and `passings` by themselves, and hold a passing's facts to what `FactsCache.is_good`
+    says: three calls would cost as much again as all that they do.
+    """
 
     def __init__(self, cache: FactsCache, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
-        self._cache = cache
         self._clock = clock
-        self._monotonic = monotonic
-        self.visitors: OrderedDict[Hashable, dict[int, Passing[P]]] = OrderedDict()
-        """Credentials → passings by the identity of the rule (rules live as long as the process)."""
-        self.places: dict[Hashable, PathRule] = {}
-        """Place → the rule that fits."""
+        self.cache = cache
+        self.monotonic = monotonic
+        """Whose facts they are, and the clock of their ages."""
+        self.passings: OrderedDict[Key, Passing[P]] = OrderedDict()
+        self.places: dict[Hashable, int] = {}
+        """Place → the identity of the rule that fits (rules live as long as the process)."""
         self._lock = Lock()
 
-    def passes(self, credentials: Hashable, place: Hashable) -> Passing[P] | None:
-        """Somebody who may pass here now; None sends the request the long way."""
-        passings = self.visitors.get(credentials)
-        passing = None if passings is None else passings.get(id(self.places.get(place)))
-        if passing is None or not self._cache.is_good(passing.facts, self._monotonic()):
-            return None
-        return passing
-
     def remember(
-        self, credentials: Hashable, place: Hashable, verdict: Verdict, told: dict[str, object], payload: P
+        self,
+        credentials: tuple[Hashable, Hashable, Hashable],
+        place: Hashable,
+        verdict: Verdict,
+        told: dict[str, object],
+        payload: P,
     ) -> None:
-        """Keep what made `verdict`, if it is the plain case: a person who passes on facts that are still good."""
+        """Keep what made `verdict`, if it is the plain case: a person who passes on facts that are still good.
+
+        `credentials`: cookie line, host, and whatever else attributes.
+        """
         visit, facts = verdict.visit, verdict.cached
         now = int(self._clock())
         if (
@@ -79,9 +88,9 @@ class Recall(Generic[P]):
         with self._lock:
             if len(self.places) >= PLACES:
                 self.places.clear()
-            self.places[place] = visit.rule
-            rules = self.visitors.setdefault(credentials, {})
-            self.visitors.move_to_end(credentials)
-            rules[id(visit.rule)] = Passing(facts, visit, told, payload)
-            while len(self.visitors) > CAPACITY:
-                self.visitors.popitem(last=False)
+            rule = self.places[place] = id(visit.rule)
+            key: Key = (*credentials, rule)
+            self.passings[key] = Passing(facts, Basis(visit, facts), told, payload)
+            self.passings.move_to_end(key)
+            while len(self.passings) > CAPACITY:
+                self.passings.popitem(last=False)
