@@ -11,7 +11,10 @@ import json
 import logging
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pyotp
@@ -44,7 +47,7 @@ from tests.attacks.grounds import (
 )
 from tests.conftest import Scale
 from tests.edges.asking import NAVIGATION, Ask, Got, Headers
-from tests.edges.fixtures import Build
+from tests.edges.fixtures import ASGI, Build
 from tests.edges.rig import Client, Rig
 from tests.edges.town import REALM, SECRET, Person
 
@@ -724,11 +727,19 @@ def _by_admin(rig: Rig) -> None:
     assert got.status == 200, got.text
 
 
+def _by_page(rig: Rig) -> None:
+    desk, alice = rig.client("help", verified=True), rig.person("alice").id
+    asked = desk.page(f"/mfa/admin/users/{alice}/reset")
+    fields = desk.form(f"admin/users/{alice}/reset") | {"reason": "lost the phone"}
+    assert asked.status == 200
+    assert desk.post(f"/mfa/admin/users/{alice}/reset", fields).status == 303
+
+
 def _by_shell(rig: Rig) -> None:
-    rig.town.reset("alice", rig.clock())
+    assert "alice is reset" in command(rig, "users", "reset", "alice", "--reason", "lost the phone")
 
 
-@pytest.mark.parametrize("reset", [_by_admin, _by_shell])
+@pytest.mark.parametrize("reset", [_by_admin, _by_page, _by_shell])
 def test_E20_a_reset_leaves_nothing_alive(rig: Rig, crew: Crew, reset: Callable[[Rig], None]) -> None:
     """Sessions, ways and enrollments begun, the old app and codes: dead in every process within five seconds."""
     crew.join(rig)
@@ -760,6 +771,29 @@ def test_E20_a_reset_leaves_nothing_alive(rig: Rig, crew: Crew, reset: Callable[
     assert crew.reached() == reached
 
 
+@ASGI
+def test_E20_killed_in_the_middle_of_a_reset_it_is_done_or_not_begun(rig: Rig) -> None:
+    """The power goes at whichever call of the store: not one app, code or session goes or stays without the rest."""
+    rig.client("alice", verified=True)
+    rig.town.close()
+    place, now = rig.town.place, int(rig.clock())
+    said = subprocess.run(
+        [sys.executable, "-m", "tests.attacks.resetter", str(place), "alice", str(now)],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
+    found = [json.loads(line) for line in said.splitlines()]
+    killed = [each.pop("killed") for each in found]
+    assert killed[0], "before it began"
+    assert len(found) > 3, "and at many places"
+    assert found[0] | {"sessions": 1} == {"apps": 1, "codes": 10, "sessions": 1, "resets": 0, "broken": None}
+    assert found[:-1] == found[:1] * (len(found) - 1)
+    assert found[-1] == {"apps": 0, "codes": 0, "sessions": 0, "resets": 1, "broken": None}
+
+
 def test_E20_a_session_that_comes_back_to_the_store_is_dead(rig: Rig) -> None:
     """Written again by somebody who may write to the store, or by a slow process: it is of another epoch."""
     alice = rig.client("alice", verified=True)
@@ -767,7 +801,7 @@ def test_E20_a_session_that_comes_back_to_the_store_is_dead(rig: Rig) -> None:
     (session,) = (
         each for each in rig.town.store.sessions(rig.person("alice").id, int(rig.clock())) if each.key == key
     )
-    for end in (lambda: _by_shell(rig), lambda: rig.town.enroll("alice", rig.clock())):
+    for end in (lambda: rig.town.reset("alice", rig.clock()), lambda: rig.town.enroll("alice", rig.clock())):
         end()
         rig.clock.go(5)
         back = Change(account=rig.town.account("alice"), open_session=session)
