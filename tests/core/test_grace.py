@@ -82,7 +82,7 @@ def test_by_default_there_is_none(policy: Policy) -> None:
 
 
 @pytest.mark.parametrize("counts_from", FROMS)
-def test_w12_who_ever_had_two_step_has_no_time_to_go_without(counts_from: GraceFrom) -> None:
+def test_who_ever_had_two_step_has_no_time_to_go_without(counts_from: GraceFrom) -> None:
     """Else turning it off, or a reset by the help desk, would open the account to a password alone."""
     policy = replace(ON, grace_from=counts_from)
     had = enrolled(LONG_KNOWN, APP, HASHES, ACTOR, NOW)[0]
@@ -94,7 +94,7 @@ def test_w12_who_ever_had_two_step_has_no_time_to_go_without(counts_from: GraceF
 
 
 @pytest.mark.parametrize("counts_from", FROMS)
-def test_w12_nothing_that_people_do_moves_the_deadline(counts_from: GraceFrom) -> None:
+def test_nothing_that_people_do_moves_the_deadline(counts_from: GraceFrom) -> None:
     policy, later = replace(ON, grace_from=counts_from), NOW + 3 * DAY
     first = standing(LONG_KNOWN, policy, NOW).deadline
     again, _ = seen(LONG_KNOWN, replace(ALICE, name="Another Name", groups=("new",)), later)
@@ -105,7 +105,7 @@ def test_w12_nothing_that_people_do_moves_the_deadline(counts_from: GraceFrom) -
 @given(
     st.integers(0, 2 * WEEK), st.integers(0, 2 * WEEK), st.sampled_from(FROMS), st.integers(-WEEK, 4 * WEEK)
 )
-def test_w12_whatever_the_clock_does_nobody_has_time_outside_of_one_span(
+def test_whatever_the_clock_does_nobody_has_time_outside_of_one_span(
     seen_after: int, made_after: int, counts_from: GraceFrom, shown: int
 ) -> None:
     """Between the later of two days on record, give or take what servers' clocks differ by, and the grace after it."""

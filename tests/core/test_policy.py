@@ -244,9 +244,16 @@ def stands(
     covered: bool = False,
     until: int = FOREVER,
     deadline: int | None = None,
+    reminded: bool = False,
 ) -> Standing:
     return Standing(
-        status=status, required=required, covered=covered, because=because, until=until, deadline=deadline
+        status=status,
+        required=required,
+        covered=covered,
+        because=because,
+        until=until,
+        deadline=deadline,
+        reminded=reminded,
     )
 
 
@@ -254,7 +261,7 @@ def stands(
     ("account", "policy", "expected"),
     [
         (NEWCOMER, OFF, stands("missing", "policy_off")),
-        (NEWCOMER, ON, stands("missing", "everyone", required=True)),
+        (NEWCOMER, ON, stands("missing", "everyone", required=True, reminded=True)),
         (ENROLLED, OFF, stands("enrolled", "own_choice", covered=True)),
         (ENROLLED, ON, stands("enrolled", "everyone", required=True, covered=True)),
         (PAUSED, OFF, stands("paused", "own_choice", covered=True, until=NOW + 1)),
@@ -283,7 +290,7 @@ def test_a_pause_ends_by_itself() -> None:
 def test_an_exemption_ends_by_itself() -> None:
     assert (EXEMPT.exempt_until, NEWCOMER.exempt_until) == (NOW + 50, 0)
     assert standing(EXEMPT, ON, NOW + 49).status == "exempt"
-    assert standing(EXEMPT, ON, NOW + 50) == stands("missing", "everyone", required=True)
+    assert standing(EXEMPT, ON, NOW + 50) == stands("missing", "everyone", required=True, reminded=True)
     assert standing(EXEMPT, OFF, NOW + 50) == stands("missing", "policy_off")
 
 

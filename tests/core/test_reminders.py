@@ -31,7 +31,13 @@ def run(template: Template = "asked", **fields: object) -> ReminderRun:
 
 def grace(until: int) -> Standing:
     return Standing(
-        status="grace", required=False, covered=False, because="everyone", until=until, deadline=until
+        status="grace",
+        required=False,
+        covered=False,
+        because="everyone",
+        until=until,
+        deadline=until,
+        reminded=True,
     )
 
 

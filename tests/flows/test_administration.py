@@ -6,6 +6,7 @@ import pytest
 from mfa_gate.core.accounts import account_id
 from mfa_gate.core.events import ORG
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.policy_changes import PolicyChanges
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.assistance import Reset
 from mfa_gate.flows.results import (
@@ -41,7 +42,7 @@ def switch(
     now: int = LATER,
 ) -> object:
     return house.administration.set_policy(
-        who, require_two_step=to == "on", version=version, confirmation=code, now=now
+        who, PolicyChanges(require_two_step=to == "on"), version=version, confirmation=code, now=now
     )
 
 
@@ -168,7 +169,7 @@ def test_a_session_that_dies_meanwhile_weakens_nothing(house: House) -> None:
     administration = house.administer(SignedOutMeanwhile(house, root))
     done = administration.set_policy(
         root.at(LATER),
-        require_two_step=False,
+        PolicyChanges(require_two_step=False),
         version=None,
         confirmation=by_app(root.app.at(LATER)),
         now=LATER,
@@ -184,9 +185,9 @@ class TestPolicyFromShell:
         house.visitor("root")
         shell = house.administration.set_policy_from_shell
         refused = NotAllowed(reason="no_administrator_enrolled")
-        assert shell("ops", "Go live", require_two_step=True, now=LATER) == refused
+        assert shell("ops", "Go live", PolicyChanges(require_two_step=True), now=LATER) == refused
         house.enroll("admin")
-        done = shell("ops", "Go live", require_two_step=True, now=LATER)
+        done = shell("ops", "Go live", PolicyChanges(require_two_step=True), now=LATER)
         assert isinstance(done, PolicyChanged)
         changed = house.events()[-1]
         assert (changed.actor.subject, changed.actor.surface) == ("ops", "shell")
@@ -198,18 +199,20 @@ class TestPolicyFromShell:
         monkeypatch.setattr("mfa_gate.flows.administration.PAGE", 1)
         for subject in ("alice", "bob", "root"):
             house.enroll(subject)
-        done = house.administration.set_policy_from_shell("ops", WHY, require_two_step=True, now=LATER)
+        done = house.administration.set_policy_from_shell(
+            "ops", WHY, PolicyChanges(require_two_step=True), now=LATER
+        )
         assert isinstance(done, PolicyChanged)
 
     def test_it_wants_a_reason_and_writes_no_change_twice(self, house: House) -> None:
         house.enroll("root")
         shell = house.administration.set_policy_from_shell
-        assert shell("ops", "  ", require_two_step=True, now=LATER) == ReasonMissing()
-        shell("ops", WHY, require_two_step=True, now=LATER)
+        assert shell("ops", "  ", PolicyChanges(require_two_step=True), now=LATER) == ReasonMissing()
+        shell("ops", WHY, PolicyChanges(require_two_step=True), now=LATER)
         policy = house.store.policy()
-        done = shell("ops", WHY, require_two_step=True, now=LATER)
+        done = shell("ops", WHY, PolicyChanges(require_two_step=True), now=LATER)
         assert done == PolicyChanged(policy=policy, before=policy)
-        off = shell("ops", WHY, require_two_step=False, now=LATER)
+        off = shell("ops", WHY, PolicyChanges(require_two_step=False), now=LATER)
         assert isinstance(off, PolicyChanged)
         assert not house.store.policy().require_two_step
 

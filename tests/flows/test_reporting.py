@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Exemption, account_id
 from mfa_gate.core.listing import EVERYBODY, STATUSES, Filter
 from mfa_gate.core.policy import DAY
+from mfa_gate.core.policy_changes import PolicyChanges
 from mfa_gate.flows.finding import Sought
 from mfa_gate.flows.reporting import Exemptions, Listed, Profile
 from mfa_gate.flows.results import NotFound
@@ -136,6 +137,8 @@ def test_what_fits_nothing_gives_nothing(house: House) -> None:
 
 def test_the_organization_has_a_chain_of_its_own(house: House) -> None:
     house.enroll("root")
-    house.administration.set_policy_from_shell("ops", "Go live", require_two_step=True, now=LATER)
+    house.administration.set_policy_from_shell(
+        "ops", "Go live", PolicyChanges(require_two_step=True), now=LATER
+    )
     told = house.reporting.audit(Sought(account_id="org"), limit=5)
     assert [recorded.event.kind for recorded in told.events] == ["policy_changed", "store_created"]

@@ -230,7 +230,6 @@ def test_wrong_codes_that_confirm_are_counted_with_all_others(strict: House) -> 
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({}, {"require_two_step"}),
         ({"require_two_step": None}, {"require_two_step"}),
         ({"require_two_step": 0}, {"require_two_step"}),
         ({"require_two_step": "false"}, {"require_two_step"}),

@@ -6,8 +6,9 @@ import msgspec
 from mfa_gate.cli.invocation import Invocation, json_option, os_user, pass_invocation, settings_option
 from mfa_gate.cli.output import moment, say_facts, say_json
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.policy_changes import FIELDS, differences, in_words
 
-_SWITCH = {"true": True, "on": True, "false": False, "off": False}
+_SAID_ELSEWHERE = ("require_two_step", "first_required_at")
 
 
 @click.group()
@@ -32,31 +33,32 @@ def show(invocation: Invocation, *, as_json: bool) -> None:
 
 
 @policy.command("set")
-@click.argument("change", metavar="require_two_step=true|false")
-@click.option("--reason", required=True, help="Why; it stands in the audit trail.")
+@click.argument("change", metavar="NAME=VALUE...", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why; it stands in the audit trail and the history.")
 @json_option
 @settings_option
 @pass_invocation
-def set_(invocation: Invocation, change: str, reason: str, *, as_json: bool) -> None:
-    """Turn Require Two-Step Authentication on or off.
+def set_(invocation: Invocation, change: tuple[str, ...], reason: str, *, as_json: bool) -> None:
+    """Change the policy, all that is named at once or nothing.
 
-    Turning on is refused unless an administrator has two-step.
+    require_two_step=true turns Require Two-Step Authentication on, which is refused unless an administrator has
+    two-step. Groups and factors stand with commas between them or as a JSON list, spans as seconds, 30min, 12h or 14d.
     """
+    from mfa_gate.cli.policy_values import read_changes
+    from mfa_gate.core.policy_changes import Unfit
     from mfa_gate.flows.results import Conflict, NotAllowed, PolicyChanged, ReasonMissing
 
-    wanted = _parsed(change)
+    changes = read_changes(change)
     with invocation.opened() as gate:
-        answer = gate.administration.set_policy_from_shell(
-            os_user(), reason, require_two_step=wanted, now=gate.now
-        )
+        answer = gate.administration.set_policy_from_shell(os_user(), reason, changes, now=gate.now)
     match answer:
         case PolicyChanged(policy=after, before=before):
             if as_json:
                 say_json({"changed": after != before, "policy": after})
             else:
-                state = "on" if after.require_two_step else "off"
-                verb = "is" if after != before else "was already"
-                click.echo(f"Require Two-Step Authentication {verb} {state} (version {after.version}).")
+                _say_changed(before, after, asked=changes.require_two_step is not None)
+        case Unfit(field=field, why=why):
+            raise click.UsageError(f"{field}: {why}")
         case ReasonMissing():
             raise click.UsageError("--reason wants 3 to 500 characters.")
         case NotAllowed():
@@ -68,16 +70,19 @@ def set_(invocation: Invocation, change: str, reason: str, *, as_json: bool) -> 
             raise click.ClickException("Somebody else changed the policy just now. Look at it and try again.")
 
 
-def _parsed(change: str) -> bool:
-    name, equals, value = change.partition("=")
-    wanted = _SWITCH.get(value.strip().lower())
-    if name.strip() != "require_two_step" or not equals:
-        raise click.UsageError(
-            f'"{change}" is nothing that can be set. Write require_two_step=true or =false.'
-        )
-    if wanted is None:
-        raise click.UsageError(f'require_two_step = "{value}": write true or false.')
-    return wanted
+def _say_changed(before: Policy, after: Policy, *, asked: bool) -> None:
+    found = differences(before, after)
+    if asked:
+        state = "on" if after.require_two_step else "off"
+        verb = "is" if after.require_two_step != before.require_two_step else "was already"
+        click.echo(f"Require Two-Step Authentication {verb} {state} (version {after.version}).")
+    elif not found:
+        click.echo(f"Nothing was changed (version {after.version}).")
+    for difference in found:
+        if difference.field != "require_two_step":
+            click.echo(
+                f"{difference.field}: {difference.before} → {difference.after} (version {after.version})"
+            )
 
 
 def _facts(policy_now: Policy) -> list[tuple[str, str]]:
@@ -86,11 +91,12 @@ def _facts(policy_now: Policy) -> list[tuple[str, str]]:
         if policy_now.changed_at
         else "never"
     )
+    since = policy_now.first_required_at
     return [
         ("require_two_step", "true" if policy_now.require_two_step else "false"),
-        ("allowed_factors", ", ".join(policy_now.allowed_factors)),
-        ("session_ttl_seconds", str(policy_now.session_ttl_seconds)),
-        ("idle_ttl_seconds", str(policy_now.idle_ttl_seconds)),
+        ("first required", f"{moment(since)} UTC" if since else "never"),
+        *((field, in_words(policy_now, field)) for field in FIELDS if field not in _SAID_ELSEWHERE),
         ("version", str(policy_now.version)),
         ("changed", changed),
+        ("reason", policy_now.changed_why),
     ]

@@ -7,14 +7,16 @@ from typing import Literal
 
 import msgspec
 
-from mfa_gate.core.accounts import Account, FactorKind
+from mfa_gate.core.accounts import Account, FactorKind, fold_subject
 from mfa_gate.core.assurance import SKEW_SECONDS
 from mfa_gate.core.paths import fold_path
 from mfa_gate.core.throttle import FOREVER
 
 RuleKind = Literal["sign_in", "sign_out", "public", "step_up", "default"]
 Status = Literal["inactive", "paused", "enrolled", "exempt", "grace", "missing"]
-Because = Literal["everyone", "own_choice", "policy_off", "exempt", "inactive"]
+Because = Literal[
+    "everyone", "group", "own_choice", "policy_off", "exempt", "inactive", "outside_groups", "left_out_group"
+]
 """Why two-step is or is not asked of a person; the pages have the sentences."""
 GraceFrom = Literal["policy", "first_seen", "created"]
 """From when a person's time to set up two-step counts: from the day on which it was first required of anybody, or from
@@ -26,12 +28,26 @@ PUT_OFF_SECONDS = 12 * HOUR
 """How long "later" counts: whoever has time to set up two-step is asked once a working day."""
 
 
+class GroupFactors(msgspec.Struct, frozen=True, kw_only=True):
+    """Members of `group` confirm in these ways only; they take away from what the policy allows, and add nothing."""
+
+    group: str
+    factors: tuple[FactorKind, ...]
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The organization's policy. `version` rises by one with every change."""
 
     version: int = 0
     require_two_step: bool = False
+    required_groups: tuple[str, ...] = ()
+    """The groups of whose members two-step is required; everyone, where none is named."""
+    left_out_groups: tuple[str, ...] = ()
+    """The groups whose members are left out, whatever other groups they are in."""
+    remind_while_off: bool = False
+    """Whether people are reminded although nothing is required of them yet."""
     allowed_factors: tuple[FactorKind, ...] = ("totp", "recovery_code")
+    group_factors: tuple[GroupFactors, ...] = ()
     session_ttl_seconds: int = 12 * HOUR
     idle_ttl_seconds: int = HOUR // 2
     longest_exemption_seconds: int = 90 * DAY
@@ -42,8 +58,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """When two-step was first required. Turning it off and on again does not move it, so no time is given twice."""
     changed_at: int = 0
     changed_by: str = ""
+    changed_why: str = ""
     fresh_start_at: int = 0
     """No session opened until then counts, nor a code of that time: the store was put back from an older copy."""
+
+    @property
+    def reminds(self) -> bool:
+        """True while reminders go out."""
+        return self.require_two_step or self.remind_while_off
 
 
 class PathRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,11 +113,15 @@ def _fits(rule: PathRule, path: str) -> bool:
     return folded == wanted or (rule.path.endswith("/") and folded.startswith(wanted.rstrip("/") + "/"))
 
 
+_ASKING: tuple[Because, ...] = ("everyone", "group")
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Where a person stands. `required`: the policy asks them for two-step now.
 
     `until`: when that changes by itself, without anything being written; `FOREVER` if it does not. `deadline`: by when
     two-step has to be set up, where it will be required and there still is time; None as long as that has no end.
+    `group`: the one because of which.
     """
 
     status: Status
@@ -104,34 +130,61 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     because: Because
     until: int = FOREVER
     deadline: int | None = None
+    group: str = ""
+    reminded: bool = False
+    """Whether reminders go to them: two-step is required of them, or will be and the policy says so."""
 
     @property
     def applies(self) -> bool:
         """True if the policy asks them for two-step, now or once their time is over."""
-        return self.because == "everyone"
+        return self.because in _ASKING
 
 
 def standing(account: Account, policy: Policy, now: int) -> Standing:
     """The one predicate behind the gate, the list, its filter, the counters and the reports (design §7)."""
     exempt, grace_ends_at = is_exempt(account, now), _grace_ends_at(account, policy, now)
-    because: Because = "policy_off"
-    if not account.active:
-        because = "inactive"
-    elif policy.require_two_step:
-        because = "exempt" if exempt else "everyone"
-    elif account.has_factor:
-        because = "own_choice"
     status, until = _status(account, now, exempt=exempt, grace_ends_at=grace_ends_at)
+    rule, group = _rule(account, policy)
+    because = _because(account, policy, rule, exempt=exempt)
+    applies = because in _ASKING
     deadline = max(grace_ends_at, account.exempt_until if because == "exempt" else 0)
-    has_time = status in ("grace", "exempt") and because in ("exempt", "everyone")
+    has_time = status in ("grace", "exempt") and (applies or because == "exempt")
     return Standing(
         status=status,
-        required=because == "everyone" and status != "grace",
+        required=applies and status != "grace",
         covered=account.has_factor,
         because=because,
         until=until,
         deadline=deadline if has_time and deadline < FOREVER else None,
+        group=group if because == rule else "",
+        reminded=status in ("grace", "missing")
+        and (applies or (policy.remind_while_off and rule in _ASKING)),
     )
+
+
+def _because(account: Account, policy: Policy, rule: Because, *, exempt: bool) -> Because:
+    if not account.active:
+        return "inactive"
+    if not policy.require_two_step:
+        return "own_choice" if account.has_factor else "policy_off"
+    return "exempt" if exempt and rule in _ASKING else rule
+
+
+def _rule(account: Account, policy: Policy) -> tuple[Because, str]:
+    """What the policy says of this person while it is on, and the group because of which.
+
+    # Security: leaving out relaxes, so a group must be named byte for byte; requiring fits every spelling of it.
+    """
+    for group in policy.left_out_groups:
+        if group in account.groups:
+            return "left_out_group", group
+    if not policy.required_groups:
+        return "everyone", ""
+    theirs = {fold_subject(group) for group in account.groups}
+    for group in policy.required_groups:
+        if fold_subject(group) in theirs:
+            return "group", group
+    return "outside_groups", ""
 
 
 def is_exempt(account: Account, now: int) -> bool:
@@ -206,11 +259,20 @@ def is_put_off(account: Account, now: int) -> bool:
     return abs(now - account.put_off_at) < PUT_OFF_SECONDS
 
 
+def allowed_factors(account: Account, policy: Policy) -> tuple[FactorKind, ...]:
+    """The kinds of factor that the policy takes of this person, in its order."""
+    if not policy.group_factors:
+        return policy.allowed_factors
+    theirs = {fold_subject(group) for group in account.groups}
+    rules = [rule for rule in policy.group_factors if fold_subject(rule.group) in theirs]
+    return tuple(kind for kind in policy.allowed_factors if all(kind in rule.factors for rule in rules))
+
+
 def usable_factors(account: Account, policy: Policy) -> tuple[FactorKind, ...]:
-    """The kinds of factor that this person has and the policy takes, in the order of the policy."""
+    """The kinds of factor that this person has and the policy takes of them, in the order of the policy."""
     codes = account.recovery
     has: dict[FactorKind, bool] = {
         "totp": bool(account.totps),
         "recovery_code": codes is not None and bool(codes.hashes),
     }
-    return tuple(kind for kind in policy.allowed_factors if has[kind])
+    return tuple(kind for kind in allowed_factors(account, policy) if has[kind])

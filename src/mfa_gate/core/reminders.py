@@ -106,10 +106,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def why_skipped(account: Account, standing: Standing, run: ReminderRun, now: int) -> Skipped | None:
     """Why somebody is not reminded now; None if they are (W20: at most one a day)."""
-    if run.template == "deadline":
-        wanted = is_due(account, standing, now)
-    else:
-        wanted = standing.status in REMINDED and standing.applies
+    wanted = is_due(account, standing, now) if run.template == "deadline" else standing.reminded
     if not wanted:
         return "not_needed"
     last = account.reminder

@@ -6,7 +6,7 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, FactorKind, Identity
 from mfa_gate.core.assurance import SKEW_SECONDS
-from mfa_gate.core.policy import Policy
+from mfa_gate.core.policy import Policy, allowed_factors
 
 CAP = 50
 """Sessions per account; the oldest gives way (OWASP ASVS 7.1.2)."""
@@ -70,7 +70,7 @@ def is_live(session: Session, account: Account, identity: Identity, policy: Poli
         and session.epoch == account.epoch
         and session.source == identity.source
         and session.sign_in == sign_in_of(identity)
-        and session.factor in policy.allowed_factors
+        and session.factor in allowed_factors(account, policy)
         and session.created_at > policy.fresh_start_at
         and session.created_at - SKEW_SECONDS <= now < lives_until(session, policy)
         and session.touched_at - SKEW_SECONDS <= now

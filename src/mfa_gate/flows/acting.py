@@ -2,12 +2,9 @@
 
 import re
 
-from msgspec.structs import replace
-
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.events import ORG, Actor, Event
 from mfa_gate.core.messages import printable
-from mfa_gate.core.policy import Policy
 from mfa_gate.flows.results import Why
 
 SHORTEST_REASON, LONGEST_REASON = 3, 500
@@ -30,41 +27,8 @@ def shell(os_user: str) -> Actor:
     return Actor(subject=printable(os_user), surface="shell")
 
 
-def requirement_set(
-    before: Policy, actor: Actor, now: int, *, require_two_step: bool, reason: str
-) -> tuple[Policy, Event]:
-    """The policy with the switch as given, and its event."""
-    after = replace(
-        before,
-        require_two_step=require_two_step,
-        # Security: never moved again, or turning the policy off and on would give everybody new time.
-        first_required_at=before.first_required_at or (now if require_two_step else 0),
-        changed_at=now,
-        changed_by=actor.shown,
-    )
-    details = {
-        "require_two_step": _word(after),
-        "before": _word(before),
-        "version": str(before.version + 1),
-    } | ({"reason": reason} if reason else {})
-    changed = Event(
-        kind="policy_changed",
-        account_id=ORG,
-        subject="",
-        at=now,
-        actor=actor,
-        details=details,
-        notify=("admins",),
-    )
-    return after, changed
-
-
 def refused_act(act: str, actor: Actor, target: Account | None, why: Why, now: int) -> Event:
     """The event of an act that somebody may not do, in the organization's chain."""
     details = {"act": act, "why": why} | ({} if target is None else {"account": target.id})
     subject = "" if target is None else target.subject
     return Event(kind="act_refused", account_id=ORG, subject=subject, at=now, actor=actor, details=details)
-
-
-def _word(policy: Policy) -> str:
-    return "on" if policy.require_two_step else "off"

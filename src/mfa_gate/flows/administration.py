@@ -5,14 +5,17 @@ It knows no HTTP; who may is `Authority`'s to say. Every method may raise `Store
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from mfa_gate.core.accounts import Account, account_id
 from mfa_gate.core.administering import given_setup_code
 from mfa_gate.core.errors import StaleState
 from mfa_gate.core.events import Actor
 from mfa_gate.core.listing import Filter, Place
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.policy_changes import PolicyChanges, Unfit, changed, differences, policy_changed, weakens
 from mfa_gate.core.transitions import Paused, Rejected
-from mfa_gate.flows.acting import clean_reason, requirement_set, shell
+from mfa_gate.flows.acting import clean_reason, shell
 from mfa_gate.flows.authority import ADMINS, Authority
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.proving import CodeDesk
@@ -55,35 +58,39 @@ class Administration:
     def set_policy(
         self,
         visitor: Visitor,
+        changes: PolicyChanges,
         *,
-        require_two_step: bool,
         version: int | None,
         confirmation: Confirmation | None,
         now: int,
-    ) -> PolicyChanged | Conflict | NeedsVerification | NotAllowed | Rejected | Paused:
-        """Turn the requirement on or off; saving what stands already writes nothing.
+        reason: str = "",
+    ) -> PolicyChanged | Conflict | Unfit | NeedsVerification | NotAllowed | Rejected | Paused:
+        """Change the policy; saving what stands already writes nothing.
 
         Administrators only, verified within 900 s. `version` is the one that the form was made from; None: whatever
-        it is. Turning off needs a code of the app in the same request: without one, `NeedsVerification(0)`.
+        it is. What weakens it needs a code of the app in the same request: without one, `NeedsVerification(0)`.
         """
         me = self._authority.enters(visitor, "set_policy", "", now, roles=ADMINS)
         if isinstance(me, NotAllowed | NeedsVerification):
             return me
         # An administrator with a fresh session by app is enrolled: nobody locks himself out by turning it on.
-        policy = self._policies.policy()
-        if version is not None and version != policy.version:
-            return Conflict(policy=policy)
-        if policy.require_two_step == require_two_step:
-            return PolicyChanged(policy=policy, before=policy)
-        if not require_two_step:
+        before = self._policies.policy()
+        if version is not None and version != before.version:
+            return Conflict(policy=before)
+        after = changed(before, changes, now)
+        if isinstance(after, Unfit):
+            return after
+        if not differences(before, after):
+            return PolicyChanged(policy=before, before=before)
+        if weakens(before, after):
             refusal = self._authority.confirmed(me, confirmation, now)
             if refusal is not None:
                 return refusal
-        return self._write(policy, me.actor, now, require_two_step=require_two_step)
+        return self._write(before, after, me.actor, clean_reason(reason) or "", now)
 
     def set_policy_from_shell(
-        self, os_user: str, reason: str, *, require_two_step: bool, now: int
-    ) -> PolicyChanged | Conflict | ReasonMissing | NotAllowed:
+        self, os_user: str, reason: str, changes: PolicyChanges, *, now: int
+    ) -> PolicyChanged | Conflict | Unfit | ReasonMissing | NotAllowed:
         """The same by somebody on the server's own shell, with a reason and without a code.
 
         Turning on is `NotAllowed("no_administrator_enrolled")` unless a listed administrator has two-step.
@@ -91,12 +98,16 @@ class Administration:
         given = clean_reason(reason)
         if given is None:
             return ReasonMissing()
-        policy = self._policies.policy()
-        if policy.require_two_step == require_two_step:
-            return PolicyChanged(policy=policy, before=policy)
-        if require_two_step and not self._an_administrator_is_enrolled(now):
+        before = self._policies.policy()
+        after = changed(before, changes, now)
+        if isinstance(after, Unfit):
+            return after
+        if not differences(before, after):
+            return PolicyChanged(policy=before, before=before)
+        turned_on = after.require_two_step and not before.require_two_step
+        if turned_on and not self._an_administrator_is_enrolled(now):
             return NotAllowed(reason="no_administrator_enrolled")
-        return self._write(policy, shell(os_user), now, require_two_step=require_two_step, reason=given)
+        return self._write(before, after, shell(os_user), given, now)
 
     def make_setup_code(self, os_user: str, realm: str, subject: str, now: int) -> MadeSetupCode | NotAllowed:
         """The one-time code for an administrator's first enrollment: 80 bits, 24 hours, voids an earlier one.
@@ -121,11 +132,12 @@ class Administration:
         return self._committer.run(named, plan, now)
 
     def _write(
-        self, before: Policy, actor: Actor, now: int, *, require_two_step: bool, reason: str = ""
+        self, before: Policy, after: Policy, actor: Actor, reason: str, now: int
     ) -> PolicyChanged | Conflict:
-        after, changed = requirement_set(before, actor, now, require_two_step=require_two_step, reason=reason)
+        signed = replace(after, changed_at=now, changed_by=actor.shown, changed_why=reason)
+        event = policy_changed(before, signed, actor, now, reason)
         try:
-            return PolicyChanged(policy=self._policies.commit_policy(after, (changed,), now), before=before)
+            return PolicyChanged(policy=self._policies.commit_policy(signed, (event,), now), before=before)
         except StaleState:
             return Conflict(policy=self._policies.policy())
         finally:

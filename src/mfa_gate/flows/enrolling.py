@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account, Totp
 from mfa_gate.core.assurance import SKEW_SECONDS
 from mfa_gate.core.messages import printable
+from mfa_gate.core.policy import allowed_factors
 from mfa_gate.core.sessions import Challenge
 from mfa_gate.core.transitions import Accepted, Paused, Rejected, enrolled, event, replaced_totp
 from mfa_gate.factors import totp
@@ -44,7 +45,7 @@ def begin(
     account = me.account
     if not account.active:
         return None, NotAllowed(reason="inactive")
-    if "totp" not in me.policy.allowed_factors:
+    if "totp" not in allowed_factors(account, me.policy):
         return None, NotAllowed(reason="no_such_factor")
     if account.has_factor:
         if not me.may("replace_factor", now):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Totp
-from mfa_gate.core.policy import is_put_off, standing
+from mfa_gate.core.policy import allowed_factors, is_put_off, standing
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.core.transitions import (
     Accepted,
@@ -161,7 +161,7 @@ class SelfService:
             me = as_of(visitor, account, now)
             if not account.active:
                 return None, NotAllowed(reason="inactive")
-            if kind is None or kind not in me.policy.allowed_factors or not account.has_factor:
+            if kind is None or kind not in allowed_factors(account, me.policy) or not account.has_factor:
                 return None, NotAllowed(reason="no_such_factor")
             step = self._desk.judge(account, kind, code, me.attempt(now), me.policy)
             if not isinstance(step.result, Accepted):

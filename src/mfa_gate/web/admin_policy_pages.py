@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.events import SYSTEM
 from mfa_gate.core.messages import GateResponse
+from mfa_gate.core.policy_changes import PolicyChanges, Unfit
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.results import Confirmation, Conflict, NeedsVerification, NotAllowed, PolicyChanged
 from mfa_gate.flows.visitor import ADMIN_SECONDS
@@ -40,7 +41,7 @@ def _save(caller: Caller, form: Form) -> GateResponse:
     code = form.get("code").strip() if fresh is caller else ""
     result = fresh.call.services.administration.set_policy(
         fresh.visitor,
-        require_two_step=wanted,
+        PolicyChanges(require_two_step=wanted),
         version=int(version),
         confirmation=Confirmation(factor="totp", code=code) if code else None,
         now=fresh.call.now,
@@ -52,7 +53,7 @@ def _save(caller: Caller, form: Form) -> GateResponse:
 
 def _asked_back(
     caller: Caller,
-    result: Conflict | NeedsVerification | NotAllowed | Rejected | Paused,
+    result: Conflict | Unfit | NeedsVerification | NotAllowed | Rejected | Paused,
     confirm: Confirm,
     *,
     ticked: bool,
@@ -62,6 +63,8 @@ def _asked_back(
     match result:
         case Conflict():
             return caller.show(replace(view, refused="stale", ticked=view.require), status=409)
+        case Unfit():
+            return caller.call.say("bad_request")
         case NeedsVerification(max_age=0):
             return caller.show(replace(view, code_problem="missing"), status=422)
         case NeedsVerification():

@@ -37,7 +37,7 @@ NOBODY_CHOSEN = "nobody_chosen"
 def may_remind(caller: Caller, account: Account, status: Status) -> bool:
     """Whether a page offers to remind this person."""
     services, visitor = caller.call.services, caller.visitor
-    if status not in REMINDED or not visitor.policy.require_two_step or not services.reminders.leaves:
+    if status not in REMINDED or not visitor.policy.reminds or not services.reminders.leaves:
         return False
     return services.authority.why_not(visitor, account) is None
 
@@ -46,7 +46,7 @@ def remind_bar(
     caller: Caller, status: Status | None, query: str, counts: dict[Status, int]
 ) -> RemindBar | None:
     """What the list offers to send to all whom its filter fits; None: nobody has to be reminded."""
-    if not caller.visitor.policy.require_two_step or status not in (None, *REMINDED):
+    if not caller.visitor.policy.reminds or status not in (None, *REMINDED):
         return None
     everybody = sum(counts.get(each, 0) for each in REMINDED if status in (None, each))
     if not everybody:

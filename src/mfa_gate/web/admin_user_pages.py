@@ -42,6 +42,7 @@ def profile_view(caller: Caller, profile: Profile, *, overtaken: bool = False) -
         required=profile.standing.applies,
         deadline=profile.standing.deadline if profile.standing.applies else None,
         because=profile.standing.because,
+        because_group=profile.standing.group or None,
         since=account.two_step_since or None,
         paused_until=None if opens_at >= FOREVER else opens_at,
         exemption=exemption_of(account, now),

@@ -133,7 +133,14 @@ class AdminUsers(Struct, frozen=True, kw_only=True):
 
 
 StandingReason = Literal[
-    "everyone", "group", "outside_groups", "policy_off", "own_choice", "exempt", "inactive"
+    "everyone",
+    "group",
+    "outside_groups",
+    "left_out_group",
+    "policy_off",
+    "own_choice",
+    "exempt",
+    "inactive",
 ]
 """Why two-step is or is not required of somebody."""
 

@@ -18,6 +18,7 @@ from mfa_gate.web.api_acts import OPERATIONS as OF_ACTS
 from mfa_gate.web.api_admin import OPERATIONS as OF_ADMINISTRATION
 from mfa_gate.web.api_bodies import read_body, too_large
 from mfa_gate.web.api_calls import Operation, safely
+from mfa_gate.web.api_policy import OPERATIONS as OF_THE_POLICY
 from mfa_gate.web.api_problems import not_found
 from mfa_gate.web.api_reminders import OPERATIONS as OF_REMINDERS
 from mfa_gate.web.api_self import OPERATIONS as OF_ONESELF
@@ -28,7 +29,13 @@ from mfa_gate.web.threads import Threads
 
 BELOW = "/api/v1"
 THREADS = 16
-OPERATIONS: tuple[Operation[Any], ...] = (*OF_ONESELF, *OF_ADMINISTRATION, *OF_ACTS, *OF_REMINDERS)
+OPERATIONS: tuple[Operation[Any], ...] = (
+    *OF_ONESELF,
+    *OF_THE_POLICY,
+    *OF_ADMINISTRATION,
+    *OF_ACTS,
+    *OF_REMINDERS,
+)
 
 T = TypeVar("T")
 Table = Mapping[str, Operation[Any]]

@@ -1,4 +1,4 @@
-"""What administrators ask of the API: the policy, people, the audit trail.
+"""What administrators ask of the API: people, the audit trail.
 
 Who may ask is `Administration`'s to say. As on the pages, the help desk sees people, not the policy nor the trail.
 """
@@ -14,12 +14,9 @@ from mfa_gate.core.sessions import Session
 from mfa_gate.flows.finding import Sought
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import (
-    Confirmation,
     NeedsVerification,
     NotAllowed,
     NotFound,
-    PolicyChanged,
-    Rejected,
 )
 from mfa_gate.flows.visitor import ADMIN_SECONDS
 from mfa_gate.ports import Recorded
@@ -28,14 +25,11 @@ from mfa_gate.web.api_problems import no_such_cursor, not_found, refused
 from mfa_gate.web.api_schema import (
     AuditEvent,
     AuditPage,
-    ChangePolicy,
     Doer,
     ExemptionNow,
     FindEvents,
     FindUsers,
-    GiveCode,
     Nothing,
-    PolicyNow,
     SessionNow,
     User,
     UserProfile,
@@ -59,46 +53,6 @@ def no_admin(call: Call) -> GateResponse | None:
     if call.services.authority.role(call.visitor) == "help_desk":
         return refused(call, NotAllowed(reason="not_allowed"))
     return stranger(call)
-
-
-def _policy(call: Call, _: Nothing) -> GateResponse:
-    return call.answer(_told(call.services.reporting.overview(call.now).policy))
-
-
-def _change_policy(call: Call, sent: ChangePolicy) -> GateResponse:
-    given = sent.confirm
-    confirmation = None
-    if given is not None:
-        if given.factor == "access_pass":
-            return no_admin(call) or refused(call, Rejected())
-        confirmation = Confirmation(factor=given.factor, code=given.code)
-    result = call.services.administration.set_policy(
-        call.visitor,
-        require_two_step=sent.require_two_step,
-        version=sent.version,
-        confirmation=confirmation,
-        now=call.now,
-    )
-    match result:
-        case PolicyChanged(policy=policy):
-            return call.answer(_told(policy))
-        case NotAllowed(reason="no_such_factor"):
-            return refused(call, Rejected())
-        case _:
-            return refused(call, result, power="administer")
-
-
-def _told(policy: Policy) -> PolicyNow:
-    return PolicyNow(
-        require_two_step=policy.require_two_step,
-        version=policy.version,
-        allowed_factors=policy.allowed_factors,
-        session_ttl_seconds=policy.session_ttl_seconds,
-        idle_ttl_seconds=policy.idle_ttl_seconds,
-        longest_exemption_seconds=policy.longest_exemption_seconds,
-        changed_at=policy.changed_at or None,
-        changed_by=policy.changed_by,
-    )
 
 
 def _users(call: Call, sent: FindUsers) -> GateResponse:
@@ -205,31 +159,6 @@ def _event(recorded: Recorded) -> AuditEvent:
 REFUSES = ((401, "two_step_setup_required"), (401, "two_step_code_required"))
 
 OPERATIONS: tuple[Operation[Any], ...] = (
-    Operation(
-        method="GET",
-        path="/admin/policy",
-        name="read_policy",
-        summary="The organization's policy",
-        takes=Nothing,
-        answers=PolicyNow,
-        run=_policy,
-        refuses=REFUSES,
-        guard=no_admin,
-    ),
-    Operation(
-        method="PATCH",
-        path="/admin/policy",
-        name="change_policy",
-        summary="Change the policy; turning it off carries a fresh code",
-        takes=ChangePolicy,
-        answers=PolicyNow,
-        run=_change_policy,
-        refuses=(*REFUSES, (401, "code_rejected"), (409, "conflict"), (429, "paused")),
-        guard=no_admin,
-        example=ChangePolicy(
-            require_two_step=False, version=3, confirm=GiveCode(factor="totp", code="123456")
-        ),
-    ),
     Operation(
         method="GET",
         path="/admin/users",

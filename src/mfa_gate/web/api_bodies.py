@@ -93,7 +93,24 @@ def _typed(body: bytes, takes: type[T]) -> T | dict[str, str]:
     try:
         return msgspec.json.decode(body, type=takes)
     except msgspec.ValidationError:
-        return _faults(msgspec.json.decode(body), takes, strict=True)
+        sent = _with_whole_numbers(msgspec.json.decode(body))
+    try:
+        return msgspec.convert(sent, takes)
+    except msgspec.ValidationError:
+        return _faults(sent, takes, strict=True)
+
+
+def _with_whole_numbers(sent: object) -> object:
+    """The same with `5.0` as 5, which is one number in JSON (RFC 8259 §6) and an integer in its schemas."""
+    match sent:
+        case dict():
+            return {name: _with_whole_numbers(value) for name, value in sent.items()}
+        case list():
+            return [_with_whole_numbers(value) for value in sent]
+        case float() if sent.is_integer() and abs(sent) < 2**53:
+            return int(sent)
+        case _:
+            return sent
 
 
 def _faults(sent: object, takes: type[Taken], *, strict: bool) -> dict[str, str]:

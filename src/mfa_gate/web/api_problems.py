@@ -3,6 +3,7 @@
 from mfa_gate.core.assurance import Power, powers
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import usable_factors
+from mfa_gate.core.policy_changes import Unfit
 from mfa_gate.core.responses import paused, problem, under
 from mfa_gate.flows.results import (
     Busy,
@@ -30,6 +31,7 @@ Refusal = (
     | Paused
     | ReasonMissing
     | Rejected
+    | Unfit
 )
 
 _NOT_ALLOWED: dict[Why, str] = {
@@ -68,6 +70,8 @@ def refused(call: Call, refusal: Refusal, *, power: Power = "replace_factor") ->
         case EndRefused(latest=latest):
             words = f"Say a moment ahead, at {latest} (UTC seconds) at the latest."
             return problem(422, "invalid", words, errors={"until": words})
+        case Unfit(field=field, why=why):
+            return problem(422, "invalid", f"Mend the request: {field}.", errors={field: why})
         case Busy():
             return problem(409, "conflict", "Enough of this is under way. Wait until it is done.")
         case Conflict() | Overtaken():

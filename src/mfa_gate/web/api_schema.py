@@ -80,19 +80,6 @@ class GiveCode(Taken, frozen=True, kw_only=True):
     code: Code
 
 
-class ChangePolicy(Taken, frozen=True, kw_only=True):
-    """A change of the policy. Turning off carries `confirm`."""
-
-    require_two_step: Annotated[bool, Meta(description="**Require Two-Step Authentication**.")]
-    version: (
-        Annotated[Position, Meta(description="The version that was read; 409 if it is not the newest.")]
-        | None
-    ) = None
-    confirm: (
-        Annotated[GiveCode, Meta(description="A fresh code of the authenticator app, spent by this.")] | None
-    ) = None
-
-
 class GiveReason(Taken, frozen=True, kw_only=True):
     """Why something is done for somebody; stands in the audit trail."""
 
@@ -204,19 +191,6 @@ class Verification(Struct, frozen=True, kw_only=True):
     """The code was right, and is spent."""
 
     session: Proof
-
-
-class PolicyNow(Struct, frozen=True, kw_only=True):
-    """The organization's policy."""
-
-    require_two_step: bool
-    version: int
-    allowed_factors: tuple[FactorKind, ...]
-    session_ttl_seconds: int
-    idle_ttl_seconds: int
-    longest_exemption_seconds: int
-    changed_at: int | None
-    changed_by: str
 
 
 class ExemptionNow(Struct, frozen=True, kw_only=True):

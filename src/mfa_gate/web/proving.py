@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account, FactorKind
 from mfa_gate.core.assurance import Power, powers
 from mfa_gate.core.messages import GateResponse, Headers
+from mfa_gate.core.policy import allowed_factors
 from mfa_gate.core.throttle import FOREVER, Free, Strikes, Waiting, throttle
 from mfa_gate.core.transitions import Paused
 from mfa_gate.factors import recovery
@@ -62,7 +63,7 @@ def retry_after(until: int, now: int) -> Headers:
 def pause_of(visitor: Visitor, kind: FactorKind, now: int) -> Pause | None:
     """Whether codes of this kind are not taken now, and whether others are."""
     until = _closed_until(visitor, kind, now)
-    others = (other for other in visitor.policy.allowed_factors if other != kind)
+    others = (other for other in allowed_factors(visitor.account, visitor.policy) if other != kind)
     return (
         paused(until, others_open=any(not _closed_until(visitor, other, now) for other in others))
         if until
