@@ -24,6 +24,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from mfa_gate.core.accounts import account_id
+from mfa_gate.flows.assistance import EndExemption, Exempt
+from mfa_gate.flows.results import Done
 from tests.attacks.calling import ORIGIN, Said, call, get
 from tests.edges.rig import found
 from tests.edges.servers import PATIENCE_SECONDS, Served, ServerName, read_until, request, serving, status_of
@@ -436,6 +438,44 @@ def test_J12_every_kind_of_change_is_in_force_everywhere_within_five_seconds(
             assert [get(served, cookies) for _ in range(4)] == [200] * 4
             change(who, time.time())
             soon(time.monotonic(), partial(everywhere, served, cookies, 401))
+
+
+def exempt(served: Served, seconds: float) -> tuple[str, str]:
+    """Somebody who needs no second step for so long, and their cookies."""
+    who, now = f"exempt-{time.monotonic_ns()}", int(time.time())
+    served.town.meet(who, now - 60)
+    shell(served, who, Exempt(until=now + int(seconds)))
+    cookies = served.cookies(who)
+    assert everywhere(served, cookies, 200)
+    return who, cookies
+
+
+def shell(served: Served, who: str, act: Exempt | EndExemption) -> None:
+    """An act from the server's own shell."""
+    done = served.town.offices.assistance.assist_from_shell(
+        "ops", act, account_id(REALM, who), "no phone yet", int(time.time())
+    )
+    assert isinstance(done, Done)
+
+
+def test_J12_an_exemption_that_is_ended_is_over_everywhere(gunicorn: Served) -> None:
+    who, cookies = exempt(gunicorn, 3_600)
+    shell(gunicorn, who, EndExemption())
+    soon(time.monotonic(), lambda: everywhere(gunicorn, cookies, 401))
+
+
+@pytest.mark.parametrize("how", ["by itself", "by an act"])
+def test_J12_an_exemption_that_ends_closes_what_it_had_opened(uvicorn: Served, how: str) -> None:
+    who, cookies = exempt(uvicorn, 3 if how == "by itself" else 3_600)
+    url = f"ws://localhost:{uvicorn.port}/live"
+    with connect(url, additional_headers={"Cookie": cookies}, proxy=None) as live:
+        assert live.recv(PATIENCE_SECONDS) == "confidential"
+        if how == "by an act":
+            shell(uvicorn, who, EndExemption())
+        since = time.monotonic() + (3 if how == "by itself" else 0)
+        with pytest.raises(ConnectionClosed):
+            live.recv(PATIENCE_SECONDS)
+        soon(since, lambda: everywhere(uvicorn, cookies, 401))
 
 
 def everywhere(served: Served, cookies: str, status: int) -> bool:
