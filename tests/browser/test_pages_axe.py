@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.browser.gallery import gallery
 from tests.web import samples
@@ -23,6 +23,7 @@ TOO_SMALL = """() => {
 }"""
 RUN = """async (rules) => (await axe.run(document, {runOnly: rules, resultTypes: ["violations"], preload: false}))
   .violations.flatMap(({id, nodes}) => nodes.map(({html}) => `${id}: ${html}`))"""
+DESK, PHONE = ViewportSize(width=1200, height=900), ViewportSize(width=390, height=844)
 # `onward` leaves at once, for a page that is not here.
 SHOWN = [name for name in samples.VIEWS if name != "onward"]
 
@@ -48,7 +49,7 @@ def quiet_page(context: BrowserContext, complaints: list[str]) -> Page:
 
 def test_every_page_is_accessible(chromium: Browser, address: str) -> None:
     complaints: list[str] = []
-    context = chromium.new_context(color_scheme="light", reduced_motion="reduce")
+    context = chromium.new_context(color_scheme="light", reduced_motion="reduce", viewport=DESK)
     page = quiet_page(context, complaints)
     for name in SHOWN:
         page.goto(f"{address}/{name}")
@@ -57,6 +58,9 @@ def test_every_page_is_accessible(chromium: Browser, address: str) -> None:
         # Dark changes colors and nothing else.
         page.emulate_media(color_scheme="dark")
         complaints += [f"{name} in the dark: {found}" for found in violations(page, ["color-contrast"])]
+        page.set_viewport_size(PHONE)
+        complaints += [f"{name} on a phone: {found}" for found in violations(page, RULES)]
+        page.set_viewport_size(DESK)
         page.emulate_media(color_scheme="light")
     context.close()
 
