@@ -100,10 +100,10 @@ def gone(watched: list[Stream]) -> list[Stream]:
 class PieceWatch:
     """For WSGI: lets the pieces of a long answer go out as long as its visitor would still pass; asks once a second."""
 
-    def __init__(self, still: Callable[[], bool], monotonic: Callable[[], float]) -> None:
+    def __init__(self, still: Callable[[], bool], monotonic: Callable[[], float], begun_at: float) -> None:
         self._still = still
         self._monotonic = monotonic
-        self._due = monotonic() + INTERVAL_SECONDS
+        self._due = begun_at + INTERVAL_SECONDS
 
     def look(self) -> None:
         """Raise `ConnectionAbortedError` once nothing may go out any more."""
@@ -111,15 +111,6 @@ class PieceWatch:
             if not self._still():
                 raise ConnectionAbortedError("This visitor may no longer see this.")
             self._due = self._monotonic() + INTERVAL_SECONDS
-
-    def over(self, write: Callable[[bytes], object]) -> Callable[[bytes], object]:
-        """PEP 3333's `write`, watched."""
-
-        def watched(piece: bytes) -> object:
-            self.look()
-            return write(piece)
-
-        return watched
 
 
 class WatchedPieces:
