@@ -328,8 +328,10 @@ class Checker:
             return facts.known, facts
         if look == "cache":
             raise WouldBlock
-        stored = self._committer.run(after.id, lambda found: _sighting(found, identity, now), now)
-        return replace(facts.known, account=stored), None
+        self._committer.run(after.id, lambda found: _sighting(found, identity, now), now)
+        # Security: read anew, since what is stored may be less than what is true: a roster in force that this account
+        # has not been told of yet may say that it is not active (J12).
+        return self._read(*facts.key, now, look="fresh").known, None
 
     def _others(self, attribution: Attribution, now: int, *, look: Look) -> bool:
         """Whether anybody who may be meant has two-step; too many to look at counts as yes."""
