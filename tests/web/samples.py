@@ -7,6 +7,7 @@ from markupsafe import Markup
 from mfa_gate.web.admin_views import (
     AdminAct,
     AdminAudit,
+    AdminExport,
     AdminOverview,
     AdminPolicies,
     AdminReminderRun,
@@ -576,7 +577,23 @@ ADMIN_VIEWS: dict[str, View] = {
         kind="reset",
         first_href="/mfa/admin/audit",
         next_href="/mfa/admin/audit?after=17",
+        export_href="/mfa/admin/audit/export?person=alice&kind=reset",
         verified_at=NOW - 90,
+    ),
+    "admin-export": AdminExport(audit_href="/mfa/admin/audit"),
+    "admin-export-wrong": AdminExport(
+        person="alice",
+        name="Alice Moreau",
+        kind="reset",
+        since="2026-03-01",
+        until="2026-03-14",
+        audit_href="/mfa/admin/audit?person=alice",
+        form="csv",
+        reason="Yearly audit",
+        problem="wrong",
+    ),
+    "admin-export-nobody": AdminExport(
+        person="zoe", audit_href="/mfa/admin/audit", reason_missing=True, nobody=True
     ),
     "admin-audit-empty": AdminAudit(lines=(), kind="reset"),
     "admin-audit-all": AdminAudit(

@@ -1,11 +1,12 @@
 """Audit: what happened, found by person, kind and day."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 from typing import get_args
 
-from mfa_gate.core.accounts import fold_subject
+from mfa_gate.core.accounts import Account, fold_subject
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.listing import Filter
 from mfa_gate.core.messages import GateResponse
@@ -23,24 +24,43 @@ _NOBODY = "nobody"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Filter:
-    """What the form was sent with, as far as it means anything."""
+class AuditFilter:
+    """What a form was sent with, as far as it means anything."""
 
     person: str
+    name: str
     kind: str
     first: date | None
     last: date | None
+    sought: Sought
+    """Which events it means."""
 
     @classmethod
-    def of(cls, caller: Caller) -> "_Filter":
-        query = caller.call.query
-        kind = query.get("kind", "")
+    def of(cls, caller: Caller, fields: Mapping[str, str]) -> "AuditFilter":
+        """The filter in an address or a form."""
+        person, kind = fields.get("person", "").strip(), fields.get("kind", "")
+        first, last = day_from(fields.get("from", "")), day_from(fields.get("to", ""))
+        account = _account_of(caller, person) if person else None
+        kind = kind if kind in get_args(EventKind) else ""
+        zone = zone_named(caller.call.services.time_zone)
         return cls(
-            person=query.get("person", "").strip(),
-            kind=kind if kind in get_args(EventKind) else "",
-            first=day_from(query.get("from", "")),
-            last=day_from(query.get("to", "")),
+            person=person,
+            name="" if account is None else account.name,
+            kind=kind,
+            first=first,
+            last=last,
+            sought=Sought(
+                account_id=(_NOBODY if account is None else account.id) if person else None,
+                kind=kind or None,
+                since=None if first is None else begin_of(first, zone),
+                until=None if last is None else begin_of(last + timedelta(days=1), zone),
+            ),
         )
+
+    @property
+    def means_nobody(self) -> bool:
+        """Whether it names somebody whom nobody knows."""
+        return self.sought.account_id == _NOBODY
 
     @property
     def fields(self) -> dict[str, str]:
@@ -53,30 +73,19 @@ class _Filter:
         }
         return {name: value for name, value in fields.items() if value}
 
-    def sought(self, caller: Caller) -> Sought:
-        """Which events it means."""
-        zone = zone_named(caller.call.services.time_zone)
-        account = (_account_of(caller, self.person) or _NOBODY) if self.person else None
-        return Sought(
-            account_id=account,
-            kind=self.kind or None,
-            since=None if self.first is None else begin_of(self.first, zone),
-            until=None if self.last is None else begin_of(self.last + timedelta(days=1), zone),
-        )
-
 
 def _audit(caller: Caller) -> GateResponse:
     call = caller.call
-    wanted = _Filter.of(caller)
+    wanted = AuditFilter.of(caller, call.query)
     before = call.query.get("before", "")
     is_position = before.isascii() and before.isdigit() and len(before) < 19
     trail = call.services.reporting.audit(
-        wanted.sought(caller), before=int(before) if is_position else None, limit=EVENTS
+        wanted.sought, before=int(before) if is_position else None, limit=EVENTS
     )
     return caller.show(_view(caller, wanted, trail, is_first=not before))
 
 
-def _view(caller: Caller, wanted: _Filter, trail: Trailing, *, is_first: bool) -> AdminAudit:
+def _view(caller: Caller, wanted: AuditFilter, trail: Trailing, *, is_first: bool) -> AdminAudit:
     url, fields = caller.call.url, wanted.fields
     return AdminAudit(
         lines=history_lines(trail.events, lambda account_id: url(f"admin/users/{account_id}")),
@@ -87,10 +96,11 @@ def _view(caller: Caller, wanted: _Filter, trail: Trailing, *, is_first: bool) -
         until=fields.get("to", ""),
         first_href=None if is_first else url("admin/audit", **fields),
         next_href=url("admin/audit", **fields, before=trail.before) if trail.before else None,
+        export_href=url("admin/audit/export", **fields),
     )
 
 
-def _account_of(caller: Caller, person: str) -> str | None:
+def _account_of(caller: Caller, person: str) -> Account | None:
     """The account that an account name, a name or an e-mail address means; the first if several do."""
     call, wanted = caller.call, fold_subject(person)
     found = call.services.reporting.everybody(Filter(prefix=person), now=call.now)
@@ -103,7 +113,7 @@ def _account_of(caller: Caller, person: str) -> str | None:
             if wanted in {fold_subject(account.name), fold_subject(account.email)}
         ),
     ]
-    return ranked[0].id if ranked else None
+    return ranked[0] if ranked else None
 
 
 show_audit = shows_to(ADMINS, _audit)

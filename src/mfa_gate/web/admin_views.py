@@ -290,8 +290,32 @@ class AdminAudit(Struct, frozen=True, kw_only=True):
     """Last day."""
     first_href: str | None = None
     next_href: str | None = None
+    export_href: str = ""
     verified_at: int | None = None
     """Up to when the chain was last found unbroken."""
+
+
+class AdminExport(Struct, frozen=True, kw_only=True):
+    """Admin, Audit, Export: what will be in the file, and the form that gives it.
+
+    * `GET admin/audit/export`: `person`, `kind`, `from` and `to`, as on the page before
+    * `POST` to the same: these, `form`, `reason`, `code`; the answer is the file
+    """
+
+    person: str = ""
+    name: str = ""
+    """Whom `person` means."""
+    kind: str = ""
+    since: str = ""
+    until: str = ""
+    audit_href: str
+    form: Literal["jsonl", "csv"] = "jsonl"
+    reason: str = ""
+    reason_missing: bool = False
+    nobody: bool = False
+    """`person` means nobody."""
+    problem: CodeProblem | None = None
+    pause: Pause | None = None
 
 
 RemindersState = Literal["running", "waiting", "finished", "given_up"]

@@ -1,5 +1,8 @@
 """Which headers go with what we answer, so that nothing but our own pages can use them; it must not know any page."""
 
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
 from mfa_gate.core.messages import GateResponse, Headers
 from mfa_gate.core.responses import SAFE_HEADERS
 
@@ -8,6 +11,16 @@ PAGE_POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """Content-Security-Policy of pages: our own files, nothing inline, nothing from or to another host, in no frame."""
+
+MEDIA: Mapping[str, str] = MappingProxyType({"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"})
+"""What kind of file has which ending."""
+
+
+class Download(GateResponse, frozen=True, kw_only=True):
+    """A file that is made while it is sent, piece by piece; one that breaks off reaches nobody as the whole."""
+
+    pieces: Iterator[bytes]
+
 
 FOR_GOOD = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
@@ -27,6 +40,14 @@ def text(words: str, *, status: int = 200, headers: Headers = ()) -> GateRespons
 def json(body: bytes, *, status: int = 200) -> GateResponse:
     """Encoded JSON."""
     return _answer(body, "application/json", status, None, ())
+
+
+def download(pieces: Iterator[bytes], ending: str, name: str) -> Download:
+    """A file to keep, which no browser shows; `name` is without its ending."""
+    said = _answer(
+        b"", MEDIA[ending], 200, None, (("content-disposition", f'attachment; filename="{name}.{ending}"'),)
+    )
+    return Download(status=said.status, headers=said.headers, pieces=pieces)
 
 
 def asset(content: bytes, kind: str, *, keep: bool) -> GateResponse:

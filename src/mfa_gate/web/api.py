@@ -18,6 +18,7 @@ from mfa_gate.web.api_acts import OPERATIONS as OF_ACTS
 from mfa_gate.web.api_admin import OPERATIONS as OF_ADMINISTRATION
 from mfa_gate.web.api_bodies import read_body, too_large
 from mfa_gate.web.api_calls import Operation, safely
+from mfa_gate.web.api_exports import OPERATIONS as OF_EXPORTS
 from mfa_gate.web.api_policy import OPERATIONS as OF_THE_POLICY
 from mfa_gate.web.api_problems import not_found
 from mfa_gate.web.api_reminders import OPERATIONS as OF_REMINDERS
@@ -34,6 +35,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *OF_THE_POLICY,
     *OF_ADMINISTRATION,
     *OF_ACTS,
+    *OF_EXPORTS,
     *OF_REMINDERS,
 )
 
@@ -65,7 +67,7 @@ class _Path:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         answer = await self._answer(Request(scope, receive))
-        await said(answer)(scope, receive, send)
+        await said(answer, self._threads)(scope, receive, send)
 
     async def _answer(self, request: Request) -> GateResponse:
         judged = gate_request(request.scope)

@@ -89,6 +89,8 @@ class Operation(Generic[B]):
     refuses: tuple[tuple[int, str], ...] = ()
     guard: Callable[[Call], GateResponse | None] | None = None
     example: B | None = None
+    media: tuple[str, ...] = ()
+    """What kinds of file it answers with; empty: JSON of `answers`."""
 
     @property
     def changes(self) -> bool:

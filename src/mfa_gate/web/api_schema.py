@@ -138,6 +138,34 @@ class FindEvents(Taken, frozen=True, kw_only=True):
     limit: Limit = 50
 
 
+class ExportTrail(Taken, frozen=True, kw_only=True):
+    """Which events to export, in which form, and why. Administrators are told."""
+
+    reason: Annotated[
+        str,
+        Meta(
+            pattern=r"\S(\S|\s+)\S",
+            max_length=500,
+            description="3 to 500 characters.",
+            examples=["yearly audit"],
+        ),
+    ]
+    user: AccountId | UnsetType = UNSET
+    kind: Annotated[EventKind, Meta(description="Only events of this kind.")] | UnsetType = UNSET
+    since: Annotated[Moment, Meta(description="Only events of this time or later.")] | UnsetType = UNSET
+    until: Annotated[Moment, Meta(description="Only events before this time.")] | UnsetType = UNSET
+    form: Annotated[
+        Literal["jsonl", "csv"], Meta(description="`csv` is for spreadsheets, and cannot be verified.")
+    ] = "jsonl"
+    confirm: (
+        Annotated[GiveCode, Meta(description="A fresh code of the authenticator app, spent by this.")] | None
+    ) = None
+
+
+class ExportedTrail(Struct, frozen=True, kw_only=True):
+    """A file, one event a line. Without its last line, `end`, it was cut off."""
+
+
 Stage = Literal[
     "setup_required", "code_required", "pin_setup_required", "pin_required", "verified", "not_required"
 ]

@@ -23,6 +23,7 @@ from mfa_gate.web import (
     account_pages,
     admin_act_pages,
     admin_audit_pages,
+    admin_export_pages,
     admin_pages,
     admin_policy_pages,
     admin_reminder_pages,
@@ -84,6 +85,10 @@ PAGES: Mapping[str, Table] = {
     "/admin/users/{id}": {"GET": admin_user_pages.show_user},
     **admin_act_pages.ACT_PAGES,
     "/admin/audit": {"GET": admin_audit_pages.show_audit},
+    "/admin/audit/export": {
+        "GET": admin_export_pages.show_export,
+        "POST": admin_export_pages.take_export,
+    },
     "/healthz/live": {"GET": statics.show_live},
     "/healthz/ready": {"GET": statics.show_ready},
 }
@@ -125,7 +130,8 @@ class _Desk:
             method = "GET" if request.method == "HEAD" else request.method
             call = await self._call(request)
             return said(
-                _answered(table[method], call) if quick else await self._in_thread(table[method], call)
+                _answered(table[method], call) if quick else await self._in_thread(table[method], call),
+                self._threads,
             )
 
         return Route(path, answer, methods=list(table))

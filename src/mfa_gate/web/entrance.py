@@ -4,10 +4,11 @@ It knows no page. The door has judged the request and left it in the scope; noth
 """
 
 import logging
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mfa_gate.core.messages import GateRequest, GateResponse, is_navigation, printable
@@ -15,9 +16,11 @@ from mfa_gate.core.responses import problem
 from mfa_gate.web import answers
 from mfa_gate.web.callers import Call
 from mfa_gate.web.services import Services
+from mfa_gate.web.threads import Threads
 
 log = logging.getLogger("mfa_gate")
 
+PIECE_BYTES = 64 * 1024
 REQUEST_KEY = "mfa_gate.request"
 """Where a door leaves the judged request: in the ASGI scope, or in the WSGI environment that a bridge puts there."""
 
@@ -32,13 +35,32 @@ def gate_request(scope: Scope) -> GateRequest:
     return found
 
 
-def said(answer: GateResponse) -> Response:
-    """An answer in the framework's form."""
-    response = Response(answer.body, answer.status)
+def said(answer: GateResponse, threads: Threads | None = None) -> Response:
+    """An answer in the framework's form. What is made while it is sent is made in one of `threads`."""
+    response = (
+        StreamingResponse(_streamed(answer.pieces, threads), answer.status)
+        if isinstance(answer, answers.Download) and threads is not None
+        else Response(answer.body, answer.status)
+    )
     response.raw_headers.extend(
         (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers
     )
     return response
+
+
+async def _streamed(pieces: Iterator[bytes], threads: Threads) -> AsyncIterator[bytes]:
+    """The same in larger pieces, each made when the one before was taken."""
+
+    def more() -> bytes:
+        piece = bytearray()
+        for each in pieces:
+            piece += each
+            if len(piece) >= PIECE_BYTES:
+                break
+        return bytes(piece)
+
+    while piece := await threads.run(more):
+        yield piece
 
 
 class Entrance:

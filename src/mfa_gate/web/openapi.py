@@ -68,7 +68,8 @@ _EXAMPLES: dict[str, GateResponse] = {
 @lru_cache(maxsize=8)
 def document(operations: tuple[Operation[Any], ...], server: str, cookie_name: str) -> bytes:
     """The document as JSON. `server` is the address under which the API stands."""
-    types = {type_ for each in operations for type_ in (each.takes, each.answers)} | {Problem, Proof}
+    types = {each.takes for each in operations} | {each.answers for each in operations if not each.media}
+    types |= {Problem, Proof}
     _, schemas = msgspec.json.schema_components(
         sorted(types, key=lambda each: each.__name__), ref_template=_REF
     )
@@ -177,6 +178,8 @@ def _success(operation: Operation[Any]) -> Json:
         "description": (operation.answers.__doc__ or "").strip(),
         "content": {"application/json": {"schema": {"$ref": _REF.format(name=operation.answers.__name__)}}},
     }
+    if operation.media:
+        drawn["content"] = {kind: {"schema": {"type": "string"}} for kind in operation.media}
     if any(field.type is Proof for field in fields(operation.answers)):
         drawn["headers"] = {
             "Set-Cookie": {"description": "The session's cookie.", "schema": {"type": "string"}}

@@ -28,6 +28,7 @@ View = (
     | admin_views.AdminAct
     | admin_views.AdminPolicies
     | admin_views.AdminAudit
+    | admin_views.AdminExport
     | admin_views.AdminReminders
     | admin_views.AdminReminderRun
 )
@@ -51,6 +52,7 @@ TEMPLATES: Mapping[type[View], str] = {
     admin_views.AdminAct: "admin/act.html",
     admin_views.AdminPolicies: "admin/policies.html",
     admin_views.AdminAudit: "admin/audit.html",
+    admin_views.AdminExport: "admin/export.html",
     admin_views.AdminReminders: "admin/reminders.html",
     admin_views.AdminReminderRun: "admin/reminder_run.html",
 }
