@@ -291,6 +291,9 @@ class Feed(Protocol):
         the connection was lost; what changed until the next answer is then unknown.
         """
 
+    def wake(self) -> None:
+        """Let a call that waits in another thread return soon, as nobody needs the feed any longer."""
+
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """The right to run one job until `until`. `token` rises with every new holder, and fences the late ones out."""

@@ -36,6 +36,9 @@ class Wire:
             raise StoreUnavailable("cut")
         return self.news.pop(0) if self.news else ()
 
+    def wake(self) -> None:
+        """It never waits long."""
+
 
 def keep(cache: FactsCache, name: str) -> CachedFacts:
     ticket = cache.ticket()

@@ -4,7 +4,7 @@ import multiprocessing
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -673,6 +673,14 @@ class StoreContract(ABC):
             waiting = pool.submit(feed.poll, 30)
             alice = put(store, person("alice"))
             assert waiting.result(timeout=10) == (alice.id,)
+
+    def test_the_feed_wakes_up_when_it_is_told_to(self, store: Backend) -> None:
+        feed = store.feed()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(feed.poll, 30)
+            while not wait((waiting,), timeout=0.05).done:
+                feed.wake()
+            assert waiting.exception() is None
 
     # Leases
 

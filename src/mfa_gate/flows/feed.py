@@ -30,6 +30,7 @@ class Follower:
         self._cache = cache
         self._monotonic = monotonic
         self._told = False
+        self._feed: Feed | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mfa-gate-feed", daemon=True)
 
@@ -40,13 +41,16 @@ class Follower:
     def stop(self) -> None:
         """End, and wait until it has; facts are then used for one second again."""
         self._stopped.set()
+        if self._feed is not None:
+            self._feed.wake()
         self._thread.join(timeout=5)
         self._cache.alive_until = 0.0
 
     def _run(self) -> None:
         while self._goes_on():
             try:
-                self._follow(self._connect())
+                self._feed = self._connect()
+                self._follow(self._feed)
             except StoreUnavailable as error:
                 if not self._told:
                     log.warning(

@@ -7,7 +7,7 @@ that does not come back, also because commits go to another server by now, is a 
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 from mfa_gate.core.errors import StoreUnavailable
@@ -50,13 +50,18 @@ class RedisFeed:
             raise
         return tuple(dict.fromkeys(names))
 
+    def wake(self) -> None:
+        """Let a call that waits return: a beat that it did not ask for is news to it. A lost server wakes by itself."""
+        with suppress(StoreUnavailable):
+            self._beat(0)
+
     def close(self) -> None:
         """Let go of the connection."""
         self._open.close()
 
     def _until_beat(self) -> list[str]:
         self._beats += 1
-        self._server.write(Call(BEAT, (key(FIRST, "shard"),), (self._channel, self._beats)))
+        self._beat(self._beats)
         names: list[str] = []
         while True:
             message = self._next(self._server.timeout_seconds)
@@ -72,6 +77,9 @@ class RedisFeed:
                 continue
             names += self._unheard(self._answers.stand(FIRST, stand or None))
             return names
+
+    def _beat(self, number: int) -> None:
+        self._server.write(Call(BEAT, (key(FIRST, "shard"),), (self._channel, number)))
 
     def _unheard(self, stand: Stand) -> Iterator[str]:
         """What was told in vain while we were not there, or by a worker that died on the way."""
