@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, account_id
+from mfa_gate.core.policy import Policy, Standing, standing
 from mfa_gate.flows.posting import Letter
 from mfa_gate.mail.letters import Letters
 from mfa_gate.mail.messages import Letterhead
@@ -32,6 +33,9 @@ ALICE = Account(
     name="Alice Moreau",
     email="alice@example.org",
 )
+
+
+MISSING = standing(ALICE, Policy(require_two_step=True), NOW)
 
 
 def letters(language: str = "en", **changes: object) -> Letters:
@@ -60,8 +64,8 @@ def part(message: EmailMessage, kind: str) -> str:
     return content
 
 
-def reminder(account: Account = ALICE, *, deadline: int | None = None, **changes: object) -> Letter:
-    return letters(**changes).reminder(account, "alice@example.org", deadline, "r1", NOW)  # type: ignore[arg-type]
+def reminder(account: Account = ALICE, *, stands: Standing = MISSING, **changes: object) -> Letter:
+    return letters(**changes).reminder(account, "alice@example.org", stands, "r1", NOW)  # type: ignore[arg-type]
 
 
 def test_its_head() -> None:
@@ -96,9 +100,18 @@ def test_both_parts_say_the_same_and_lead_home_only() -> None:
 
 
 def test_a_deadline_stands_in_the_subject() -> None:
-    message = read(reminder(deadline=NOW + 5))
+    message = read(reminder(stands=replace(MISSING, status="grace", deadline=NOW + 5)))
     assert message["Subject"] == "Set up two-step for Example Files by day 5"
     assert "without it until day 5" in " ".join(part(message, "plain").split())
+
+
+def test_where_it_is_not_required_nobody_is_told_that_it_is() -> None:
+    text = " ".join(
+        part(read(reminder(stands=standing(ALICE, Policy(remind_while_off=True), NOW))), "plain").split()
+    )
+    assert "Example Files can ask for a second step" in text
+    assert "It is not required of you yet." in text
+    assert "you are led there each time" not in text
 
 
 def test_german() -> None:
@@ -110,7 +123,7 @@ def test_german() -> None:
 
 def test_the_same_letter_is_the_same_bytes() -> None:
     assert reminder() == reminder()
-    assert reminder().id != letters().reminder(ALICE, "alice@example.org", None, "r2", NOW).id
+    assert reminder().id != letters().reminder(ALICE, "alice@example.org", MISSING, "r2", NOW).id
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.listing import Filter
 from mfa_gate.core.mailboxes import mailbox_of
 from mfa_gate.core.policy import DAY, HOUR, Policy, Status, standing
-from mfa_gate.core.reminders import ReminderRun, ends_soon, is_due, told_of_end
+from mfa_gate.core.reminders import BEFORE_DEADLINE_SECONDS, ReminderRun, ends_soon, is_due, told_of_end
 from mfa_gate.flows.committing import Committer
 from mfa_gate.ports import Change, Store
 
@@ -22,7 +22,6 @@ PAGES: Final = 5
 """In one turn; who waits for an answer has the processor in between."""
 NAMED: Final = 500
 """So many are named in a run; where there are more, it is for everybody who has time."""
-_ANYBODY: Final = Account(id="", realm="", subject="")
 
 
 class Deadlines:
@@ -126,9 +125,6 @@ class Deadlines:
 
 def _with_deadline(policy: Policy, now: int) -> tuple[Status, ...]:
     """Among whom to look. Where all have the same deadline, only the exempt while that is far."""
-    one_for_all = policy.grace_from == "policy"
-    if not policy.grace_seconds or (
-        one_for_all and not is_due(_ANYBODY, standing(_ANYBODY, policy, now), now)
-    ):
-        return ("exempt",)
-    return ("grace", "exempt")
+    deadline = policy.first_required_at + policy.grace_seconds
+    is_near = deadline - max(BEFORE_DEADLINE_SECONDS) <= now < deadline
+    return ("grace", "exempt") if is_near or policy.grace_from != "policy" else ("exempt",)

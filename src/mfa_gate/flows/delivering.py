@@ -69,8 +69,7 @@ class Delivering:
         if run.dry:
             return Result(account_id=account.id, outcome="sent")
         now = self._now
-        deadline = standing(account, policy, now).deadline
-        letter = self._writer.reminder(account, verdict, deadline, run.id, now)
+        letter = self._writer.reminder(account, verdict, standing(account, policy, now), run.id, now)
         refused = courier.offer(letter)
         if refused is None:
             return self._claim_and_send(run, account, letter, courier)

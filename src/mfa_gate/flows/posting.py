@@ -11,6 +11,7 @@ import msgspec
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.notices import Notice
+from mfa_gate.core.policy import Standing
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +47,8 @@ class Line(Protocol):
 class Writer(Protocol):
     """Used by background jobs: what the letters say."""
 
-    def reminder(self, account: Account, to: str, deadline: int | None, run_id: str, now: int) -> Letter:
-        """Asks somebody to set up two-step, by the deadline if there is one."""
+    def reminder(self, account: Account, to: str, standing: Standing, run_id: str, now: int) -> Letter:
+        """Asks somebody to set up two-step, by their deadline if there is one."""
 
 
 class NoticeWriter(Protocol):

@@ -7,6 +7,7 @@ from gettext import NullTranslations
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.notices import Notice
+from mfa_gate.core.policy import Standing
 from mfa_gate.flows.posting import Letter
 from mfa_gate.mail import notices, words
 from mfa_gate.mail.messages import Letterhead, message
@@ -36,14 +37,15 @@ class Letters:
             catalog=catalog, moment=moment, tell=tell, portal=head.portal, home=head.home
         )
 
-    def reminder(self, account: Account, to: str, deadline: int | None, run_id: str, now: int) -> Letter:
-        """Asks somebody to set up two-step, by the deadline if there is one."""
+    def reminder(self, account: Account, to: str, standing: Standing, run_id: str, now: int) -> Letter:
+        """Asks somebody to set up two-step, by their deadline if there is one."""
         said = words.reminder(
             self._catalog,
             portal=self._head.portal,
             name=account.name,
             account=account.subject,
-            deadline=None if deadline is None else self._day(deadline, now),
+            deadline=None if standing.deadline is None else self._day(standing.deadline, now),
+            required=standing.applies,
             url=f"{self._head.home}/setup",
         )
         return self._letter(said, account.name, to, now, "reminder", run_id, account.id)

@@ -27,10 +27,21 @@ def greeting(catalog: NullTranslations, name: str) -> str:
 
 
 def reminder(
-    catalog: NullTranslations, *, portal: str, name: str, account: str, deadline: str | None, url: str
+    catalog: NullTranslations,
+    *,
+    portal: str,
+    name: str,
+    account: str,
+    deadline: str | None,
+    required: bool,
+    url: str,
 ) -> Words:
-    """Asks somebody to set up two-step; `deadline` is a day in words."""
+    """Asks somebody to set up two-step; `deadline` is a day in words, `required`: the policy asks it of them."""
     translate = catalog.gettext
+    why = translate(
+        "{portal} asks for a second step when you sign in: a code from your phone beside your password, so "
+        "that nobody gets in with the password alone. You have not set it up yet."
+    )
     subject, when = (
         translate("Set up two-step for {portal}"),
         translate("It takes about two minutes. Until it is done, you are led there each time you sign in."),
@@ -38,15 +49,18 @@ def reminder(
     if deadline:
         subject = translate("Set up two-step for {portal} by {day}")
         when = translate("It takes about two minutes. You can use {portal} without it until {day}.")
+    if not required:
+        why = translate(
+            "{portal} can ask for a second step when you sign in: a code from your phone beside your password, so "
+            "that nobody gets in with the password alone. You have not set it up yet."
+        )
+        when = translate("It takes about two minutes. It is not required of you yet.")
     said = {"portal": portal, "day": deadline or ""}
     return Words(
         subject=subject.format(**said),
         paragraphs=(
             greeting(catalog, name),
-            translate(
-                "{portal} asks for a second step when you sign in: a code from your phone beside your password, so "
-                "that nobody gets in with the password alone. You have not set it up yet."
-            ).format(**said),
+            why.format(**said),
             when.format(**said),
         ),
         button=(translate("Set up two-step"), url),
