@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, Listing
 from mfa_gate.core.events import SYSTEM, Event
-from mfa_gate.core.roster import NEW_ADDRESS_SECONDS, RosterRow, listed, proof_email
+from mfa_gate.core.roster import NEW_ADDRESS_SECONDS, RosterRow, former_email, listed, proof_email
 from mfa_gate.core.transitions import seen
 from tests.core.samples import ALICE, ENROLLED, NEWCOMER, NOW
 
@@ -139,4 +139,6 @@ def test_changing_it_twice_shortens_no_day() -> None:
 def test_a_first_address_has_no_former_one() -> None:
     after, told = changed_address(replace(NEWCOMER, email=""), "alice@example.net", NOW)
     assert told == []
-    assert proof_email(after, NOW) == "alice@example.net"
+    assert proof_email(after, NOW) == former_email(after) == "alice@example.net"
+    assert former_email(changed_address(after, "a@example.com", NOW)[0]) == "alice@example.net"
+    assert former_email(NEWCOMER) == NEWCOMER.email

@@ -14,6 +14,7 @@ from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Audience, Event
 from mfa_gate.core.notices import LETTERS, MOST_WAITING, NEWS_SECONDS, RETRY_SECONDS, TOLD_AT_MOST
 from mfa_gate.core.policy import HOUR
+from mfa_gate.core.roster import RosterRow, listed
 from mfa_gate.flows.notifying import BATCH
 from mfa_gate.flows.reminding import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS
 from mfa_gate.mail.smtp import Patience
@@ -70,6 +71,18 @@ class TestWho:
         assert recipient == "alice@example.org"
         assert message["Subject"] == "A recovery code was used for your account at Example Files"
         assert teller.queue.waiting == ()
+
+    def test_whoever_had_the_address_is_told_that_the_roster_names_another(
+        self, teller: Teller, server: MailServer, store: Store
+    ) -> None:
+        account = of(store, "alice")
+        row = RosterRow(realm=REALM, subject="alice", email="mallory@example.net")
+        after, events = listed(account, row, 1, SYSTEM, NOW)
+        store.commit(Change(account=after, events=events), NOW)
+        teller.turn()
+        ((recipient, message),) = server.letters
+        assert recipient == "alice@example.org"
+        assert message["Subject"] == "Mail about your account at Example Files goes to another address"
 
     def test_owner_and_administrators(self, teller: Teller, server: MailServer, store: Store) -> None:
         happened(store, "alice", "reset", notify=BOTH, actor=ROOT, reason="lost phone")

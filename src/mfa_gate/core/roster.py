@@ -87,6 +87,11 @@ def proof_email(account: Account, now: int) -> str:
     return account.email if now >= listing.email_since + NEW_ADDRESS_SECONDS else listing.former_email
 
 
+def former_email(account: Account) -> str:
+    """The address before the one that the roster gave; the present one if there was none."""
+    return (account.listing.former_email if account.listing else "") or account.email
+
+
 def _made(row: RosterRow, number: int, actor: Actor, now: int) -> Listed:
     account = Account(
         id=row.account_id,

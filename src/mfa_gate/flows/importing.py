@@ -122,7 +122,7 @@ class Importing:
             at=now,
             actor=actor,
             details=details | {"roster": str(preview.base.number + 1)},
-            notify=("admins",),
+            notify=("admins",) if preview.wants_confirmation else (),
         )
         head = replace(preview.base, import_id=preview.import_id if preview.rows else "", rows=preview.rows)
         try:

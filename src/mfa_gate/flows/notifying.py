@@ -30,6 +30,7 @@ from mfa_gate.core.notices import (
     told_admins,
 )
 from mfa_gate.core.policy import HOUR
+from mfa_gate.core.roster import former_email
 from mfa_gate.flows.courier import Courier
 from mfa_gate.flows.posting import Letter, NoticeWriter, Post, Refused
 from mfa_gate.flows.reminding import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS
@@ -188,6 +189,9 @@ class Notifying:
         if notice.to == MAILBOX:
             return self._writer.notice(notice, None, self._recipients.mailbox)
         account = self._store.account(notice.to)
+        if account is not None and notice.kind == "address_changed":
+            # Security: whoever had the address until now is told; the new one may be an attacker's.
+            account = replace(account, email=former_email(account))
         address = None if account is None else mailbox_of(account, self._recipients.domain)
         return None if address is None else self._writer.notice(notice, account, address)
 

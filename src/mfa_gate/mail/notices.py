@@ -180,6 +180,11 @@ def _guessed_or_opened(translate: Callable[[str], str], kind: EventKind) -> tupl
             return translate("Emergency access to your account at {portal} has ended"), translate(
                 "The emergency grant for your account was taken back on {when}."
             )
+        case "address_changed":
+            return translate("Mail about your account at {portal} goes to another address"), translate(
+                "Since {when} the organization's roster names another e-mail address for you. This is the last mail to "
+                "this one."
+            )
         case _:
             return "{portal}: {label}", "{when}: {sentence}"
 
