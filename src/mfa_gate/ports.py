@@ -119,6 +119,9 @@ class Policies(Protocol):
         Raises `StaleState`.
         """
 
+    def policy_versions(self, before: int | None, limit: int) -> tuple[Policy, ...]:
+        """The policy as it was, newest first, at most `limit` below version `before`, of those that are kept."""
+
     def record(self, events: tuple[Event, ...], now: int) -> None:
         """Append organization events that change no document."""
 

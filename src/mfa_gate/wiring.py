@@ -146,6 +146,7 @@ def build_services(
     from mfa_gate.flows.authority import Authority
     from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.importing import Importing
+    from mfa_gate.flows.policy_history import PolicyHistory
     from mfa_gate.flows.proving import CodeDesk
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
@@ -183,6 +184,7 @@ def build_services(
             keyed.is_our_checkpoint,
         ),
         reporting=Reporting(store, store, store, store, store),
+        policy_history=PolicyHistory(store),
         reminders=Reminders(
             store,
             store,

@@ -70,3 +70,28 @@ def test_observing_is_said_beside_it(shell: Shell) -> None:
     shell.edit('mode = "enforce"', 'mode = "observe"')
     assert "nothing is enforced" in shell("policy", "show").output
     assert shell.json("policy", "show")["mode"] == "observe"
+
+
+def test_more_than_the_switch_can_be_set_at_once(shell: Shell) -> None:
+    shell.enrolls("admin")
+    said = shell(
+        "policy", "set", "grace_seconds=14d", "required_groups=staff, lab", "--reason", "Two weeks"
+    ).output
+    assert "grace_seconds: 0 → 1209600" in said
+    assert "required_groups: none → staff, lab" in said
+    again = shell("policy", "set", "grace_seconds=14d", "--reason", "Two weeks")
+    assert "Nothing was changed (version 2)" in again.output
+    assert "1 to" not in shell("policy", "show").output
+    assert "grace_seconds        1209600" in shell("policy", "show").output
+    error = shell("policy", "set", "session_ttl_seconds=9d", "--reason", "Too long", code=2).stderr
+    assert "session_ttl_seconds: Give 300 to 86400 seconds." in error
+
+
+def test_the_history_says_who_changed_what_when_and_why(shell: Shell) -> None:
+    shell.enrolls("admin")
+    shell(*ON)
+    newest, first = shell.json("policy", "history")
+    assert newest["changes"] == [{"field": "require_two_step", "before": "off", "after": "on"}]
+    assert (newest["version"], newest["changed_at"], newest["changed_why"]) == (2, NOW, "go live")
+    assert (first["version"], first["changes"]) == (1, None)
+    assert "require_two_step: off → on" in shell("policy", "history").output

@@ -157,6 +157,7 @@ class SignedOutMeanwhile:
         self._root = root
         self.commit_policy = house.store.commit_policy
         self.record = house.store.record
+        self.policy_versions = house.store.policy_versions
 
     def policy(self) -> Policy:
         self._house.self_service.sign_out_everywhere(self._root.at(LATER), LATER)

@@ -420,6 +420,25 @@ class StoreContract(ABC):
         assert store.facts("0" * 32, None, NOW).policy_version == after.version
         assert kinds(store, ORG) == ["store_created", "policy_changed"]
 
+    def test_every_policy_is_kept(self, store: Backend) -> None:
+        versions = [store.policy()]
+        for grace_seconds in (60, 120, 180):
+            wanted = replace(versions[-1], grace_seconds=grace_seconds, changed_why=f"{grace_seconds}")
+            versions.append(store.commit_policy(wanted, (event("policy_changed"),), NOW))
+        newest_first = tuple(reversed(versions))
+        assert store.policy_versions(None, 10) == newest_first
+        assert store.policy_versions(None, 2) == newest_first[:2]
+        assert store.policy_versions(newest_first[1].version, 10) == newest_first[2:]
+        assert store.policy_versions(versions[0].version, 10) == ()
+        assert store.policy_versions(None, 0) == ()
+
+    def test_a_policy_that_was_not_written_is_not_kept(self, store: Backend) -> None:
+        first = store.policy()
+        second = store.commit_policy(replace(first, grace_seconds=60), (event("policy_changed"),), NOW)
+        with pytest.raises(StaleState):
+            store.commit_policy(replace(first, grace_seconds=90), (event("policy_changed"),), NOW)
+        assert store.policy_versions(None, 10) == (second, first)
+
     @pytest.mark.parametrize("behind", [-1, 1])
     def test_a_policy_of_another_version_is_stale(self, store: Backend, behind: int) -> None:
         before = store.policy()

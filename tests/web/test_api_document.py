@@ -41,6 +41,7 @@ def test_the_document_names_every_call_and_where_it_stands(document: Json) -> No
         "POST /verify",
         "GET /admin/policy",
         "PATCH /admin/policy",
+        "GET /admin/policy/versions",
         "GET /admin/users",
         "GET /admin/users/{id}",
         "POST /admin/users/{id}/reset",

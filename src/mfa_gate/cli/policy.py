@@ -1,12 +1,17 @@
 """`policy`: what the organization requires, shown and set from the server's own shell."""
 
+from typing import TYPE_CHECKING
+
 import click
 import msgspec
 
 from mfa_gate.cli.invocation import Invocation, json_option, os_user, pass_invocation, settings_option
-from mfa_gate.cli.output import moment, say_facts, say_json
+from mfa_gate.cli.output import moment, say_facts, say_json, say_table
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.policy_changes import FIELDS, differences, in_words
+
+if TYPE_CHECKING:
+    from mfa_gate.flows.policy_history import PolicyVersion
 
 _SAID_ELSEWHERE = ("require_two_step", "first_required_at")
 
@@ -68,6 +73,31 @@ def set_(invocation: Invocation, change: tuple[str, ...], reason: str, *, as_jso
             )
         case Conflict():
             raise click.ClickException("Somebody else changed the policy just now. Look at it and try again.")
+
+
+@policy.command()
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many at most.")
+@json_option
+@settings_option
+@pass_invocation
+def history(invocation: Invocation, limit: int, *, as_json: bool) -> None:
+    """Show how the policy was, newest first: who changed what, when and why."""
+    from mfa_gate.flows.policy_history import PolicyHistory
+
+    with invocation.opened() as gate:
+        found = PolicyHistory(gate.store).versions(limit=limit)
+    if as_json:
+        say_json([{**msgspec.to_builtins(each.policy), "changes": each.changes} for each in found])
+        return
+    say_table(
+        ("version", "time (UTC)", "by", "change", "reason"), ([_row(each) for each in found],), empty=""
+    )
+
+
+def _row(version: "PolicyVersion") -> tuple[str, ...]:
+    then, changes = version.policy, version.changes
+    told = "; ".join(f"{each.field}: {each.before} → {each.after}" for each in changes or ())
+    return str(then.version), moment(then.changed_at), then.changed_by, told, then.changed_why
 
 
 def _say_changed(before: Policy, after: Policy, *, asked: bool) -> None:

@@ -106,6 +106,10 @@ class Documents:
         newest = self._newest(ORG, version, sealed, register)
         return self._open(Policy, newest, "policy", ORG, version or 0)
 
+    def policy_version(self, version: int, sealed: bytes) -> Policy:
+        """The policy as it was in this version."""
+        return self._open(Policy, sealed, "policy", ORG, version)
+
     def seal_register(self, account_id: str, register: Register) -> bytes:
         """The register of one account, or of the organization."""
         return self._seal(register, "register", account_id)

@@ -26,7 +26,7 @@ from mfa_gate.stores.redis_connection import TIMEOUT_SECONDS, Server
 from mfa_gate.stores.redis_directory import Directory
 from mfa_gate.stores.redis_feed import RedisFeed
 from mfa_gate.stores.redis_health import concerns
-from mfa_gate.stores.redis_keys import FIRST, SHARDS, account_keys, key, live_key
+from mfa_gate.stores.redis_keys import FIRST, POLICIES, SHARDS, account_keys, key, live_key
 from mfa_gate.stores.redis_notices import RedisNotices
 from mfa_gate.stores.redis_outbox import Outbox
 from mfa_gate.stores.redis_records import Answers, Stand, pairs, roster_in, sealed_in
@@ -205,6 +205,19 @@ class RedisStore:
                     new = live_value(session.expires_at, sealed)
                     calls.append(Call(SWAP, (live_key(who),), (f"s:{name}", value, new)))
         self._server.write_all(calls)
+
+    def policy_versions(self, before: int | None, limit: int) -> tuple[Policy, ...]:
+        """The policy as it was, newest first, below version `before`."""
+        newest = self.policy()
+        last = newest.version if before is None else min(before - 1, newest.version)
+        wanted = range(last, max(0, last - limit), -1)
+        if not wanted:
+            return ()
+        found = self._server.ask("HMGET", key(FIRST, POLICIES), *wanted)
+        kept = zip(wanted, found, strict=True)
+        return tuple(
+            self._documents.policy_version(version, sealed_in(value)) for version, value in kept if value
+        )
 
     def commit_policy(self, policy: Policy, events: tuple[Event, ...], now: int) -> Policy:  # noqa: ARG002  # the port's
         """Write `policy` as version + 1 with its events, or raise `StaleState`."""

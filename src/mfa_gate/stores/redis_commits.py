@@ -21,7 +21,7 @@ from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import EVERYTHING, POLICY, Documents
 from mfa_gate.stores.index import index_of
 from mfa_gate.stores.redis_index import Entries, entries_of
-from mfa_gate.stores.redis_keys import EARLIEST, account_keys, feed_channel, key, shard_of
+from mfa_gate.stores.redis_keys import EARLIEST, POLICIES, account_keys, feed_channel, key, shard_of
 from mfa_gate.stores.redis_records import Stored, expires_at, sealed_in
 from mfa_gate.stores.redis_scripts import COMMIT, Call
 from mfa_gate.stores.registers import Register, after_change, without_session
@@ -45,6 +45,8 @@ class Writes(msgspec.Struct, frozen=True, kw_only=True):
     after_entries: Entries = {}
     stand: bytes = b""
     news: str = ""
+    kept_version: int = 0
+    """Under which version the document is kept for ever, too; 0: it is not."""
 
 
 class Planner:
@@ -116,7 +118,8 @@ class Planner:
         after, links = self._chained(stored, register, events, written.version)
         document = b"%d:%b" % (written.version, self._documents.seal_policy(written))
         after = replace(after, document=document, policy=written)
-        return Writes(after=after, events=links, stand=stand, news=POLICY), written
+        writes = Writes(after=after, events=links, stand=stand, news=POLICY, kept_version=written.version)
+        return writes, written
 
     def roster(
         self, stored: Stored, head: RosterHead, events: tuple[Event, ...], stand: bytes
@@ -142,7 +145,8 @@ class Planner:
         )
         after, links = self._chained(Stored(account_id=ORG), Register(), (made,), policy.version)
         document = b"%d:%b" % (policy.version, self._documents.seal_policy(policy))
-        return Writes(after=replace(after, document=document, policy=policy), events=links, stand=stand)
+        after = replace(after, document=document, policy=policy)
+        return Writes(after=after, events=links, stand=stand, kept_version=policy.version)
 
     def events(self, stored: Stored, events: tuple[Event, ...]) -> Writes:
         """Events that change no document; their chain must exist."""
@@ -165,9 +169,10 @@ class Planner:
         at = {name: len(keys) + 1 + number for number, name in enumerate([*sets, *kinds])}
         keys += [key(shard, name) for name in sets]
         keys += [key(shard, "kind", kind) for kind in kinds]
+        keys += [key(shard, POLICIES)] if writes.kept_version else []
         args: list[str | bytes | int] = [self.store_id, before.account_id]
         args += [before.document, before.sealed_register]
-        args += [feed_channel(self.store_id), len(sets), EARLIEST, len(writes.events)]
+        args += [feed_channel(self.store_id), len(sets), writes.kept_version, EARLIEST, len(writes.events)]
         for event, link, _ in writes.events:
             args += [at[event.kind], event.kind, canonical(event), link]
         args += [b"" if after.document == before.document else after.document, after.sealed_register]

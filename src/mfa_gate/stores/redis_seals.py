@@ -1,6 +1,6 @@
 """Decides in which steps everything in a Redis store is sealed anew; what a record says stays as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from mfa_gate.core.events import ORG
@@ -8,7 +8,7 @@ from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place, staged_place
 from mfa_gate.stores.redis_connection import Server
-from mfa_gate.stores.redis_keys import FIRST, SHARDS, key, live_key
+from mfa_gate.stores.redis_keys import FIRST, POLICIES, SHARDS, key, live_key
 from mfa_gate.stores.redis_notices import NOTICES
 from mfa_gate.stores.redis_outbox import FINISHED, OPEN
 from mfa_gate.stores.redis_records import pairs
@@ -16,6 +16,14 @@ from mfa_gate.stores.redis_scripts import SWAP, Call
 from mfa_gate.stores.redis_stream import RedisStream
 
 _KINDS: Final = {b"s": "session", b"c": "challenge"}
+
+_VERSIONED: Final[dict[str, Callable[[str, int], Place]]] = {
+    OPEN: run_place,
+    FINISHED: run_place,
+    NOTICES: lambda _, version: notices_place(version),
+    key(FIRST, POLICIES): lambda _, version: ("policy", ORG, version),
+}
+"""Hash of what is kept as `version:record` → the place of a record, by its field and version."""
 
 Field = tuple[str, str | bytes, bytes, bytes, Place]
 """(hash, field, what stands before the record there, the record, its place)."""
@@ -93,14 +101,12 @@ class RedisSeals:
         stands = self._server.ask_all([("HGET", name, "stand") for name in names])
         for shard, name, sealed in zip(SHARDS, names, stands, strict=True):
             yield name, "stand", b"", sealed or b"", ("stand", shard)
-        for name in (OPEN, FINISHED, NOTICES):
+        for name, place_of in _VERSIONED.items():
             found = self._server.ask("HGETALL", name)
             for field, value in (found if isinstance(found, dict) else pairs(found)).items():
                 version, _, sealed = value.partition(b":")
                 number = int(version) if version.isdigit() else 0
-                run_id = field.decode(errors="replace")
-                place = notices_place(number) if name == NOTICES else run_place(run_id, number)
-                yield name, field, version + b":", sealed, place
+                yield name, field, version + b":", sealed, place_of(field.decode(errors="replace"), number)
         for import_id in self._server.ask("HKEYS", key(FIRST, "imports")):
             yield from self._of_the_import(import_id.decode(errors="replace"))
         yield names[0], "proof", b"", self._server.ask("HGET", names[0], "proof") or b"", ("proof",)

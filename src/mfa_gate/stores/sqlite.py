@@ -146,6 +146,15 @@ class SqliteStore:
         with self._connections.reading() as db:
             return self._policy(db)
 
+    def policy_versions(self, before: int | None, limit: int) -> tuple[Policy, ...]:
+        """The policy as it was, newest first, below version `before`."""
+        with self._connections.reading() as db:
+            rows = db.execute(
+                "SELECT version, sealed FROM policy_version WHERE version < ? ORDER BY version DESC LIMIT ?",
+                (2**62 if before is None else before, limit),
+            ).fetchall()
+        return tuple(self._documents.policy_version(version, sealed) for version, sealed in rows)
+
     def challenge(self, challenge_id: str, account_id: str, now: int) -> Challenge | None:
         """A live, unspent challenge of this account."""
         register, rows = self._live(account_id, "challenge")

@@ -199,6 +199,7 @@ class Transaction:
     def _write_policy(self, policy: Policy) -> None:
         sealed = self._documents.seal_policy(policy)
         self._db.execute("REPLACE INTO policy VALUES (1, ?, ?)", (policy.version, sealed))
+        self._db.execute("INSERT INTO policy_version VALUES (?, ?)", (policy.version, sealed))
 
     def _sealed(self, kind: Kind, account_id: str, key: str) -> bytes | None:
         row = self._db.execute(

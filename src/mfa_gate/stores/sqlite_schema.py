@@ -117,6 +117,11 @@ _ROSTER = (
         WITHOUT ROWID""",
 )
 
+_POLICIES = (
+    "CREATE TABLE policy_version (version INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
+    "INSERT INTO policy_version SELECT version, sealed FROM policy",
+)
+
 STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, _FIRST),
     (1, _LEASES),
@@ -126,6 +131,7 @@ STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (6, _LISTS),
     (6, _NOTICES),
     (6, _ROSTER),
+    (6, _POLICIES),
 )
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 

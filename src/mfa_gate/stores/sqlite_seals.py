@@ -66,20 +66,7 @@ def _next(accounts: list[str], limit: int) -> str | None:
 
 def _rows(db: sqlite3.Connection, after: str | None, accounts: list[str]) -> Iterator[Row]:
     if after is None:
-        for (sealed,) in db.execute("SELECT proof FROM store").fetchall():
-            yield sealed, ("proof",), "UPDATE store SET proof = ?", ()
-        for (sealed,) in db.execute("SELECT ledger FROM store").fetchall():
-            yield sealed, ("ledger",), "UPDATE store SET ledger = ?", ()
-        for version, sealed in db.execute("SELECT version, sealed FROM policy").fetchall():
-            yield sealed, ("policy", ORG, version), "UPDATE policy SET sealed = ?", ()
-        for run_id, version, sealed in db.execute("SELECT id, version, sealed FROM run").fetchall():
-            place = run_place(run_id, version)
-            yield sealed, place, "UPDATE run SET sealed = ? WHERE id = ?", (run_id,)
-        for version, sealed in db.execute("SELECT version, sealed FROM notices").fetchall():
-            yield sealed, notices_place(version), "UPDATE notices SET sealed = ?", ()
-        for name, account, sealed in db.execute("SELECT import, account, sealed FROM staged"):
-            statement = "UPDATE staged SET sealed = ? WHERE import = ? AND account = ?"
-            yield sealed, staged_place(name, account), statement, (name, account)
+        yield from _of_the_store(db)
     for account in accounts:
         whose = (account,)
         for version, sealed in db.execute(
@@ -93,3 +80,23 @@ def _rows(db: sqlite3.Connection, after: str | None, accounts: list[str]) -> Ite
         ).fetchall():
             statement = "UPDATE live SET sealed = ? WHERE account = ? AND kind = ? AND key = ?"
             yield sealed, (kind, account, key), statement, (account, kind, key)
+
+
+def _of_the_store(db: sqlite3.Connection) -> Iterator[Row]:
+    for (sealed,) in db.execute("SELECT proof FROM store").fetchall():
+        yield sealed, ("proof",), "UPDATE store SET proof = ?", ()
+    for (sealed,) in db.execute("SELECT ledger FROM store").fetchall():
+        yield sealed, ("ledger",), "UPDATE store SET ledger = ?", ()
+    for version, sealed in db.execute("SELECT version, sealed FROM policy").fetchall():
+        yield sealed, ("policy", ORG, version), "UPDATE policy SET sealed = ?", ()
+    for version, sealed in db.execute("SELECT version, sealed FROM policy_version").fetchall():
+        statement = "UPDATE policy_version SET sealed = ? WHERE version = ?"
+        yield sealed, ("policy", ORG, version), statement, (version,)
+    for run_id, version, sealed in db.execute("SELECT id, version, sealed FROM run").fetchall():
+        place = run_place(run_id, version)
+        yield sealed, place, "UPDATE run SET sealed = ? WHERE id = ?", (run_id,)
+    for version, sealed in db.execute("SELECT version, sealed FROM notices").fetchall():
+        yield sealed, notices_place(version), "UPDATE notices SET sealed = ?", ()
+    for name, account, sealed in db.execute("SELECT import, account, sealed FROM staged"):
+        statement = "UPDATE staged SET sealed = ? WHERE import = ? AND account = ?"
+        yield sealed, staged_place(name, account), statement, (name, account)

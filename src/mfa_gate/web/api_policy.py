@@ -6,9 +6,9 @@ from mfa_gate.core.messages import GateResponse
 from mfa_gate.flows.results import Confirmation, NotAllowed, PolicyChanged, Rejected
 from mfa_gate.web.api_admin import REFUSES, no_admin
 from mfa_gate.web.api_calls import Call, Operation
-from mfa_gate.web.api_policy_schema import ChangePolicy, PolicyNow
+from mfa_gate.web.api_policy_schema import ChangePolicy, FindVersions, PolicyNow, PolicyThen, PolicyVersions
 from mfa_gate.web.api_problems import refused
-from mfa_gate.web.api_schema import GiveCode, Nothing
+from mfa_gate.web.api_schema import GiveCode, Nothing, given
 
 
 def _policy(call: Call, _: Nothing) -> GateResponse:
@@ -16,12 +16,12 @@ def _policy(call: Call, _: Nothing) -> GateResponse:
 
 
 def _change_policy(call: Call, sent: ChangePolicy) -> GateResponse:
-    given, changes = sent.confirm, sent.changes()
+    code, changes = sent.confirm, sent.changes()
     confirmation = None
-    if given is not None:
-        if given.factor == "access_pass":
+    if code is not None:
+        if code.factor == "access_pass":
             return no_admin(call) or refused(call, Rejected())
-        confirmation = Confirmation(factor=given.factor, code=given.code)
+        confirmation = Confirmation(factor=code.factor, code=code.code)
     result = call.services.administration.set_policy(
         call.visitor,
         changes,
@@ -37,6 +37,13 @@ def _change_policy(call: Call, sent: ChangePolicy) -> GateResponse:
             return refused(call, Rejected())
         case _:
             return refused(call, result, power="administer")
+
+
+def _versions(call: Call, sent: FindVersions) -> GateResponse:
+    found = call.services.policy_history.versions(before=given(sent.before), limit=sent.limit)
+    last = found[-1].policy.version if len(found) == sent.limit else 1
+    versions = tuple(PolicyThen.of(each) for each in found)
+    return call.answer(PolicyVersions(versions=versions, next=last if last > 1 else None))
 
 
 OPERATIONS: tuple[Operation[Any], ...] = (
@@ -64,5 +71,16 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         example=ChangePolicy(
             require_two_step=False, version=3, confirm=GiveCode(factor="totp", code="123456")
         ),
+    ),
+    Operation(
+        method="GET",
+        path="/admin/policy/versions",
+        name="list_policy_versions",
+        summary="The policy as it was, newest first: who changed what, when and why",
+        takes=FindVersions,
+        answers=PolicyVersions,
+        run=_versions,
+        refuses=REFUSES,
+        guard=no_admin,
     ),
 )

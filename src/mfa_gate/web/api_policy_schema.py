@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, TypeAlias, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict
 
 from mfa_gate.core.accounts import FactorKind
 from mfa_gate.core.policy import GraceFrom, GroupFactors, Policy
@@ -18,6 +19,7 @@ from mfa_gate.core.policy_changes import (
     PolicyChanges,
     PolicyField,
 )
+from mfa_gate.flows.policy_history import LONGEST_PAGE, PolicyVersion
 from mfa_gate.web.api_schema import GiveCode, Position, Taken, given
 
 Group: TypeAlias = Annotated[str, Meta(min_length=1, max_length=LONGEST_GROUP)]
@@ -115,6 +117,13 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
         )
 
 
+class FindVersions(Taken, frozen=True, kw_only=True):
+    """Which versions of the policy."""
+
+    before: Annotated[Position, Meta(description="Only versions below this one.")] | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=LONGEST_PAGE)] = 20
+
+
 class PolicyNow(Struct, frozen=True, kw_only=True):
     """The organization's policy."""
 
@@ -158,6 +167,35 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
             changed_by=policy.changed_by,
             reason=policy.changed_why,
         )
+
+
+class Changed(Struct, frozen=True, kw_only=True):
+    """One field that is not as it was in the version before, in words."""
+
+    field: PolicyField
+    before: str
+    after: str
+
+
+class PolicyThen(Struct, frozen=True, kw_only=True):
+    """One version of the policy. `changes` is null where the version before is not kept."""
+
+    policy: PolicyNow
+    changes: tuple[Changed, ...] | None
+
+    @classmethod
+    def of(cls, version: PolicyVersion) -> "PolicyThen":
+        """The version as it is told."""
+        found = version.changes
+        told = None if found is None else tuple(Changed(**asdict(each)) for each in found)
+        return cls(policy=PolicyNow.of(version.policy), changes=told)
+
+
+class PolicyVersions(Struct, frozen=True, kw_only=True):
+    """The policy as it was, newest first."""
+
+    versions: tuple[PolicyThen, ...]
+    next: Annotated[int | None, Meta(description="`before` of the page after this one.")]
 
 
 def _tuple(groups: list[str] | None) -> tuple[str, ...] | None:

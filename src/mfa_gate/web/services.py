@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.importing import Importing
     from mfa_gate.flows.jobs import Standing
+    from mfa_gate.flows.policy_history import PolicyHistory
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.self_service import SelfService
@@ -52,6 +53,7 @@ class Services:
     assistance: "Assistance"
     exporting: "Exporting"
     reporting: "Reporting"
+    policy_history: "PolicyHistory"
     reminders: "Reminders"
     importing: "Importing"
     renderer: "Callable[[], Renderer]"

@@ -1,5 +1,6 @@
 -- Write one account with everything that belongs to it, if nothing has changed since it was read; or change nothing.
--- KEYS: those of state.lua, 6 the trail, then the sorted sets, then the streams of kinds.
+-- KEYS: those of state.lua, 6 the trail, then the sorted sets, then the streams of kinds; last, where the document is
+-- kept for ever under its version, the hash for that.
 -- Answers {1, new register}, or {0, what is stored now}.
 local at = 0
 local function take() at = at + 1; return ARGV[at] end
@@ -20,14 +21,19 @@ end
 
 -- Redis undoes nothing: whatever could fail has to fail before the first write. Full memory, a full disk and a
 -- replica refuse the whole script (its first line asks for that); here it is rights and keys of another type.
-local channel, sets = take(), tonumber(take())
+local channel, sets, kept = take(), tonumber(take()), take()
+local named = #KEYS - (kept ~= '0' and 1 or 0)
 local wanted = {
   {'XADD', KEYS[6], '*', 'a', ''}, {'HSET', KEYS[1], 'a', ''}, {'HSET', KEYS[2], 'a', ''}, {'HSET', KEYS[3], 'a', ''},
   {'HSET', KEYS[4], 'a', ''}, {'HSET', KEYS[5], 'a', ''}, {'HDEL', KEYS[5], 'a'}, {'EXPIRE', KEYS[5], 1},
   {'PUBLISH', channel, ''},
 }
 redis.call('XLEN', KEYS[6])
-for i = 7, #KEYS do
+if kept ~= '0' then
+  redis.call('HLEN', KEYS[#KEYS])
+  wanted[#wanted + 1] = {'HSET', KEYS[#KEYS], 'a', ''}
+end
+for i = 7, named do
   if i < 7 + sets then
     redis.call('ZCARD', KEYS[i])
     wanted[#wanted + 1] = {'ZADD', KEYS[i], 0, ''}
@@ -65,6 +71,7 @@ if previous ~= '' then redis.call('HSET', KEYS[4], id, previous) end
 
 local document, register = take(), take()
 if document ~= '' then redis.call('HSET', KEYS[2], id, document) end
+if kept ~= '0' then redis.call('HSET', KEYS[#KEYS], kept, document) end
 redis.call('HSET', KEYS[3], id, register)
 each(1, function(row) redis.call('HDEL', KEYS[5], row[1]) end)
 each(2, function(row) redis.call('HSET', KEYS[5], row[1], row[2]) end)
