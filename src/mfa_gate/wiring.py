@@ -166,8 +166,9 @@ def build_services(
             random=sources.random,
             issuer=settings.name,
             store_id=store.store_id,
+            # Security: of the help desk, too: with their password alone, somebody could reset whose password they have.
             needs_setup_code=lambda account: (
-                settings.admin.setup_code and settings.is_admin(account) == "admin"
+                settings.admin.setup_code and settings.is_admin(account) is not None
             ),
         ),
         authority=authority,

@@ -163,6 +163,25 @@ def test_E01_an_administrators_account_needs_the_code_from_the_shell(build: Buil
     assert mallory.api("POST", "totp", {"setup_code": f" {real.upper()} "}).status == 200
 
 
+def test_E01_W18_the_password_of_the_help_desk_resets_nobody(build: Build) -> None:
+    """Whoever knows two passwords, of the help desk and of alice, does not set up the one to take over the other."""
+    rig = build(admin={"admins": ["root"], "help_desk": ["desk"], "setup_code": True})
+    rig.town.meet("desk")
+    mallory, alice = rig.client("desk"), rig.person("alice").id
+    assert mallory.api("POST", "totp", {}).code == "invalid"
+    mallory.page("/mfa/setup")
+    assert mallory.submit("setup/choose", how="totp").status == 422
+    for act in ("reset", "sign-out"):
+        got = mallory.api("POST", f"admin/users/{alice}/{act}", {"reason": "lost the phone"})
+        assert got.code == "two_step_setup_required"
+    assert rig.town.account("alice").has_factor
+    given = command(
+        rig, "admin-code", "--user", "desk", "--json", admin='{ admins = ["root"], help_desk = ["desk"] }'
+    )
+    begun = rig.client("desk").api("POST", "totp", {"setup_code": json.loads(given)["code"]})
+    assert begun.status == 200
+
+
 def test_E01_setup_codes_are_guessed_on_a_budget(build: Build) -> None:
     """An administrator's setup code has the limits of any code, from however many browsers."""
     rig = build(**BOSS)
@@ -897,7 +916,7 @@ def assert_none(secrets: set[str], text: bytes, where: str) -> None:
         assert secret.encode() not in text, f"{secret} in {where}"
 
 
-def command(rig: Rig, *words: str) -> str:
+def command(rig: Rig, *words: str, admin: str = '{ admins = ["root"], setup_code = false }') -> str:
     """What a command of ours prints on this gate's own server."""
     place = rig.town.place / "mfa-gate.toml"
     place.write_text(
@@ -906,13 +925,13 @@ public_url = "http://localhost:8000"
 name = "Example Files"
 keys = { file = "keys.json" }
 store = { url = "STORE" }
-admin = { admins = ["root"], setup_code = false }
+admin = ADMIN
 portal = { rules = [{ kind = "sign_in", path = "/login" }, { kind = "sign_out", path = "/logout" }] }
 [[identity]]
 source = "starlette_session"
 secret = "env:PORTAL_SECRET"
 field = "user"
-""".replace("STORE", rig.town.url),
+""".replace("STORE", rig.town.url).replace("ADMIN", admin),
         "utf-8",
     )
     invocation = Invocation(Sources(clock=rig.clock, random=lambda size: b"\7" * size))

@@ -72,7 +72,7 @@ class House:
             random=self._random,
             issuer="Example Files",
             store_id="house",
-            needs_setup_code=lambda account: setup_code and role_of(account) == "admin",
+            needs_setup_code=lambda account: setup_code and role_of(account) is not None,
         )
         offices = self.offices()
         self.authority, self.administration = offices.authority, offices.administration

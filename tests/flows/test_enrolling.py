@@ -281,6 +281,12 @@ class TestSetupCode:
         assert not strict_house.self_service.asks_setup_code(strict_house.visitor("alice").account)
         start(strict_house, strict_house.visitor("alice"))
 
+    def test_it_is_asked_of_the_help_desk_too(self, strict_house: House) -> None:
+        visitor = strict_house.visitor("help")
+        assert strict_house.self_service.asks_setup_code(visitor.account)
+        begun = strict_house.self_service.start_enrollment(visitor, "browser", "", NOW)
+        assert begun == NotAllowed(reason="setup_code_required")
+
     def test_without_it_nothing_begins(self, strict_house: House) -> None:
         visitor = strict_house.visitor("root")
         assert strict_house.self_service.asks_setup_code(visitor.account)

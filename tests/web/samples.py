@@ -523,6 +523,9 @@ ADMIN_VIEWS: dict[str, View] = {
         problem="wrong",
         pause=Pause(until=NOW + 30),
     ),
+    "admin-act-reset-desk": AdminAct(
+        act="reset", id="d4", name="Dmitri Sokolov", revision="1-0", needs_setup_code=True
+    ),
     "admin-act-sign-out": AdminAct(act="sign_out", id="a1", name="Alice Moreau", revision="1-0"),
     "admin-act-end-session": AdminAct(
         act="end_session", id="a1", name="Alice Moreau", revision="1-0", session=SESSIONS[1]

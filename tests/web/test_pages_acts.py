@@ -323,3 +323,15 @@ def test_days_are_those_of_the_settings_zone(build: Build) -> None:
     root.submit(act, until=day, reason="No phone yet", code=root.next_code())
     ends = house.account("bob").exempt_until
     assert (day_of(ends, zone), day_of(ends + 1, zone) > day) == (day, True)
+
+
+def test_who_will_need_a_setup_code_is_said_before_a_reset(build: Build) -> None:
+    house = build(admin={"admins": ["root"], "help_desk": ["help"], "setup_code": True})
+    root, desk = house.browser("root"), house.browser("help")
+    for name, browser in (("root", root), ("help", desk)):
+        browser.get("/mfa/account")
+        browser.enroll(setup_code=house.make_setup_code(name))
+    house.enrolled("alice")
+    for name, said in (("help", True), ("alice", False)):
+        root.get(f"/mfa/{page_of(house, name, 'reset')}")
+        assert ("they need a one-time setup code" in root.words) == said, name

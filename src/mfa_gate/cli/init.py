@@ -85,15 +85,13 @@ def init(invocation: Invocation, /, *, as_json: bool, **choices: str | tuple[str
 
 
 @click.command()
-@click.option(
-    "--user", required=True, help="The administrator's account name, spelled as the portal spells it."
-)
+@click.option("--user", required=True, help="The person's account name, spelled as the portal spells it.")
 @realm_option
 @json_option
 @settings_option
 @pass_invocation
 def admin_code(invocation: Invocation, user: str, realm: str | None, *, as_json: bool) -> None:
-    """Make the one-time code without which an administrator cannot set up two-step.
+    """Make the one-time code without which an administrator, or somebody of the help desk, cannot set up two-step.
 
     An earlier code of the same person is void.
     """
@@ -159,7 +157,7 @@ def _setup_code(gate: Opened, realm: str, user: str) -> "MadeSetupCode":
             )
         case _:
             raise click.ClickException(
-                f'"{user}" (realm {realm}) is not in [admin] of the settings. Only administrators need a code.'
+                f'"{user}" (realm {realm}) is not in [admin] of the settings. Only who is needs a code.'
             )
 
 

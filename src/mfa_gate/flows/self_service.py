@@ -64,11 +64,12 @@ class SelfService:
         self._desk = CodeDesk(pepper=pepper, random=random)
         self._issuer = issuer
         self._store_id = store_id
-        self._needs_setup_code = needs_setup_code
+        self.needs_setup_code = needs_setup_code
+        """Whether somebody's first enrollment, now or after a reset, needs the code from the server's shell."""
 
     def asks_setup_code(self, account: Account) -> bool:
         """True if this account's first enrollment needs the code that `init` or `admin-code` printed."""
-        return not account.has_factor and self._needs_setup_code(account)
+        return not account.has_factor and self.needs_setup_code(account)
 
     def start_enrollment(
         self, visitor: Visitor, holder: str, setup_code: str, now: int

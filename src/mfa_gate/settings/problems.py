@@ -132,7 +132,7 @@ def _people_problems(settings: Settings) -> list[Problem]:
         found.append(
             _warning(
                 "[admin] setup_code",
-                "false: whoever knows an administrator's password can enroll in their place. For a demo only.",
+                "false: whoever knows the password of who administers can enroll in their place. For a demo only.",
             )
         )
     if not settings.portal.sign_in_url:

@@ -152,7 +152,8 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     help_desk: tuple[str, ...] = ()
     """Who may look, and reset ordinary people."""
     setup_code: bool = True
-    """Whether an administrator's first enrollment needs the code that `mfa-gate init` prints; a demo waives it."""
+    """Whether the first enrollment of administrators and of the help desk needs a code that `mfa-gate admin-code`
+    prints (`mfa-gate init` prints one for each listed administrator); a demo waives it."""
 
 
 def set_field(struct: msgspec.Struct, name: str, value: object) -> None:

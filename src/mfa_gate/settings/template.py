@@ -149,7 +149,7 @@ path = {anchor}
 # Account names, or "group:NAME@portal" for a group that the source above reports.
 admins = {admins}
 help_desk = {help_desk}
-# Whether an administrator's first enrollment needs the code that `mfa-gate init` prints.
+# Whether their first enrollment needs a code that `mfa-gate admin-code` prints, and `mfa-gate init` for admins.
 setup_code = {setup_code}
 
 # Reminders, and notices of what was done to somebody's two-step.

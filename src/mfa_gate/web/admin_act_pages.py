@@ -172,6 +172,7 @@ def _view(caller: Caller, kind: AdminActKind, profile: Profile, fields: Mapping[
         last_day=day_of(last, zone),
         latest=last,
         longest_days=visitor.policy.longest_exemption_seconds // _DAY_SECONDS,
+        needs_setup_code=kind == "reset" and call.services.self_service.needs_setup_code(account),
         reason=fields.get("reason", ""),
         asks_code=terms.critical or not visitor.may("administer", call.now, terms.max_age),
     )

@@ -209,6 +209,8 @@ class AdminAct(Struct, frozen=True, kw_only=True):
     """A moment of the last day."""
     longest_days: int = 0
     until_wrong: bool = False
+    needs_setup_code: bool = False
+    """Whether the person will need a setup code from the server's shell to set up two-step again."""
     reason: str = ""
     reason_missing: bool = False
     asks_code: bool = False
