@@ -11,7 +11,9 @@ from tests.browser.people import Person
 from tests.browser.portals import served
 from tests.browser.story import is_stopped, switch
 from tests.mail.servers import MailServer
+from tests.waiting import until
 
+RESET = "Two-step was reset for your account at Example Files"
 LINK = re.compile(r"http://localhost:\d+/\S+")
 
 
@@ -29,6 +31,8 @@ def test_the_administrators_story(chromium: Browser, tmp_path: Path) -> None:
             _enabling(admin, alice, bob)
             _monitoring(admin, bob, mailbox)
             _handling_an_exception(admin, alice)
+            until(lambda: ("alice@example.org", RESET) in _told(mailbox))
+            assert ("admin@example.org", "Example Files: Reset") in _told(mailbox)
             _disabling(admin, alice, carol)
             for person in (admin, alice, bob, carol):
                 person.close()
@@ -65,7 +69,9 @@ def _monitoring(admin: Person, bob: Person, mailbox: MailServer) -> None:
     expect(run).to_contain_text("1 of 1 person")
 
     # Nobody else got one, and whoever follows the link lands where two-step is set up.
-    ((recipient, letter),) = mailbox.letters
+    ((recipient, letter),) = (
+        (to, letter) for to, letter in mailbox.letters if letter["Subject"].startswith("Set up two-step")
+    )
     assert recipient == "bob@example.org"
     bob.opens(_link(letter))
     bob.sets_up()
@@ -137,6 +143,11 @@ def _status(admin: Person, name: str) -> tuple[str, str]:
     found = re.search(r"icons/([a-z]+)", cell.locator("img").get_attribute("src") or "")
     assert found is not None
     return found[1], cell.inner_text().strip()
+
+
+def _told(mailbox: MailServer) -> set[tuple[str, str]]:
+    """Who got a mail, and with which subject."""
+    return {(to, str(letter["Subject"])) for to, letter in mailbox.letters}
 
 
 def _link(letter: EmailMessage) -> str:
