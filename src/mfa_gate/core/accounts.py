@@ -178,6 +178,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def fold_subject(subject: str) -> str:
     """The form in which two spellings are one person: NFKC, casefold, trim."""
+    if subject.isascii():
+        return subject.lower().strip()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", subject).casefold()).strip()
 
 

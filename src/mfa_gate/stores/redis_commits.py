@@ -183,7 +183,7 @@ class Planner:
         args.append(len(new))
         args += [part for (name, member), score in new for part in (at[name], score, member)]
         args += [sum(tokens for *_, tokens in writes.events) % LEDGER, writes.stand, writes.news]
-        return Call(COMMIT, tuple(keys), tuple(args))
+        return Call(COMMIT, tuple(keys), (_packed(args),))
 
     def _chained(
         self, stored: Stored, register: Register, events: tuple[Event, ...], version: int
@@ -221,6 +221,12 @@ class Planner:
         found = self._documents.challenge(stored.account_id, challenge_id, sealed_in(value))
         if found.expires_at <= now:
             raise StaleState("The challenge has expired.")
+
+
+def _packed(args: list[str | bytes | int]) -> bytes:
+    """Words for a script as one, each behind its length."""
+    words = [each if isinstance(each, bytes) else str(each).encode() for each in args]
+    return b"".join([part for word in words for part in (len(word).to_bytes(4), word)])
 
 
 def token(audit_key: bytes, link: bytes) -> int:

@@ -5,6 +5,7 @@ an account first and its row after that has not missed anything in between.
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
@@ -117,11 +118,17 @@ class RedisRoster:
 
     def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
         """Commit many accounts, each by itself; ids of those that somebody else had changed."""
-        refused: list[str] = []
-        for at in range(0, len(changes), AT_ONCE):
-            wanted = {change.account.id: change for change in changes[at : at + AT_ONCE]}
-            refused += self._accounts.write_each(tuple(wanted), partial(self._planned, wanted, now))
-        return tuple(refused)
+        parts = [changes[at : at + AT_ONCE] for at in range(0, len(changes), AT_ONCE)]
+        commit = partial(self._commit_some, now)
+        if len(parts) < 2:
+            return tuple(refused for part in parts for refused in commit(part))
+        # While the server writes the one, the next is sealed here.
+        with ThreadPoolExecutor(2) as pool:
+            return tuple(refused for part in pool.map(commit, parts) for refused in part)
+
+    def _commit_some(self, now: int, changes: tuple[Change, ...]) -> tuple[str, ...]:
+        wanted = {change.account.id: change for change in changes}
+        return self._accounts.write_each(tuple(wanted), partial(self._planned, wanted, now))
 
     def _planned(self, changes: dict[str, Change], now: int, stored: Stored) -> Writes:
         return self._planner.commit(stored, changes[stored.account_id], now)[0]

@@ -2,8 +2,13 @@
 -- KEYS: those of state.lua, 6 the trail, then the sorted sets, then the streams of kinds; last, where the document is
 -- kept for ever under its version, the hash for that.
 -- Answers {1, new register}, or {0, what is stored now}.
-local at = 0
-local function take() at = at + 1; return ARGV[at] end
+local at = 1
+-- All words come as one, each behind its length: a client takes longer to send many than a server to tell them apart.
+local function take()
+  local word
+  word, at = struct.unpack('>I4c0', ARGV[1], at)
+  return word
+end
 local function each(width, act)
   for _ = 1, tonumber(take()) do
     local row = {}
