@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certified(folder: Path) -> ssl.SSLContext:
-    """A server of 127.0.0.1; whoever trusts `ca.pem` in the folder trusts it."""
+def certified(folder: Path, *names: str) -> ssl.SSLContext:
+    """A server of 127.0.0.1, and of these names; whoever trusts `ca.pem` in the folder trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server.example.org")])
     today = datetime(2026, 1, 1, tzinfo=UTC)
@@ -24,7 +24,12 @@ def certified(folder: Path) -> ssl.SSLContext:
         .serial_number(1)
         .not_valid_before(today)
         .not_valid_after(today + timedelta(days=36_500))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ip_address("127.0.0.1")), *(x509.DNSName(each) for each in names)]
+            ),
+            critical=False,
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -60,8 +60,25 @@ def _keeping(server: Server) -> Iterator[Concern]:
             "there is no append-only file: what was acknowledged is gone after a power cut. Set appendonly yes, with "
             "appendfsync everysec or always."
         )
+    elif _appendfsync(server) == "no":
+        yield _error(
+            'appendfsync is "no": half a minute of what was acknowledged is gone after a power cut. Set appendfsync '
+            "everysec or always."
+        )
     if told.get("aof_last_write_status", "ok") != "ok":
         yield _error("the append-only file cannot be written. Look at the server's log.")
+
+
+def _appendfsync(server: Server) -> str:
+    """When the server writes its file to the disk; empty if the gate's user may not ask, as it need not."""
+    try:
+        return _texts(server.ask("CONFIG", "GET", "appendfsync")).get("appendfsync", "")
+    except StoreUnavailable:
+        return ""
+
+
+def _texts(answer: Any) -> dict[str, str]:  # noqa: ANN401 - redis gives a mapping, whatever the protocol
+    return {name.decode(): value.decode() for name, value in dict(answer).items()}
 
 
 def _info(answer: Any) -> dict[str, str]:  # noqa: ANN401 - redis gives a mapping, whatever the protocol
