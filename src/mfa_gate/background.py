@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from mfa_gate.flows.alarming import say_what_endangers
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
 from mfa_gate.flows.settling import Settling
 from mfa_gate.mailing import deadlines, notifying, reminding
@@ -21,11 +22,12 @@ REPAIR: Final = Timing(name="repair", every_seconds=30)
 EXPIRY: Final = Timing(name="expiry", every_seconds=600)
 EXAMINATION: Final = Timing(name="examination", every_seconds=24 * 3600, first_after=600)
 """Reads everything: not while a process has just begun, and people wait for their first answers."""
+HEALTH: Final = Timing(name="health", every_seconds=3600)
 NOTICES: Final = Timing(name="notices", every_seconds=2)
 REMINDERS: Final = Timing(name="reminders", every_seconds=2)
 ROSTER: Final = Timing(name="roster", every_seconds=5)
 DEADLINES: Final = Timing(name="deadlines", every_seconds=10, first_after=60)
-TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, NOTICES, REMINDERS, DEADLINES, ROSTER)
+TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, HEALTH, NOTICES, REMINDERS, DEADLINES, ROSTER)
 
 
 def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> tuple[Jobs, Jobs, Jobs]:
@@ -40,7 +42,11 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(timing=REPAIR, run=lambda _: store.repair()),
         Job(timing=EXPIRY, run=store.expire),
     )
-    slow = (Job(timing=EXAMINATION, run=examiner.examine), _roster(store, sources))
+    slow = (
+        Job(timing=HEALTH, run=lambda _: say_what_endangers(store, sources.clock())),
+        Job(timing=EXAMINATION, run=examiner.examine),
+        _roster(store, sources),
+    )
     mail = tuple(make(settings, store, sources) for make in (_notices, _reminders, _deadlines))
     holder = _holder(sources)
     return Jobs(store, quick, holder), Jobs(store, slow, holder), Jobs(store, mail, holder)

@@ -11,12 +11,14 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.checkpoints import Signed
 from mfa_gate.core.errors import MfaGateError, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG
 from mfa_gate.core.listing import EVERYBODY, Filter
 from mfa_gate.ports import Change
 from mfa_gate.stores.redis import RedisStore
 from mfa_gate.stores.redis_keys import SHARDS, key, last_key, live_key, shard_of
+from mfa_gate.stores.redis_scripts import MARK
 from mfa_gate.stores.sealing import Sealer
 from tests.stores.contract import NOW, challenge, event, kinds, person, put, session, totp
 from tests.stores.files import sealer
@@ -147,6 +149,24 @@ def test_an_emptied_server_is_unavailable_and_nobody_is_new_there(
         shell.restore(name, 0, value)
     assert store.facts(ALICE, "k1", NOW).session
     assert store.broken_chain() is None
+
+
+def test_a_checkpoint_that_was_on_its_way_leaves_nothing_in_an_emptied_server(
+    store: RedisStore, server: RedisServer, shell: Shell
+) -> None:
+    """Or `init` would find what is left of a store."""
+    first, second = (
+        Signed(number=number, body=b"body", key="c1", signature=b"signature") for number in (1, 2)
+    )
+    store.stream.add_checkpoint(first)
+    assert shell.hget(key("0", "shard"), "checkpoint") == b"1"
+    shell.flushall()
+    for each in (first, second):
+        with pytest.raises(StaleState):
+            store.stream.add_checkpoint(each)
+    shell.execute_command("EVAL", MARK.text, 1, key("0", "shard"), 1)
+    assert shell.dbsize() == 0
+    assert not RedisStore.exists(server.url)
 
 
 def test_a_store_that_lost_one_shard_is_unavailable_there(store: RedisStore, shell: Shell) -> None:

@@ -21,7 +21,7 @@ from mfa_gate.stores.redis_keys import (
     stream_id_before,
 )
 from mfa_gate.stores.redis_records import Answers
-from mfa_gate.stores.redis_scripts import CHECKPOINT, JUDGED, LINKS, Call
+from mfa_gate.stores.redis_scripts import CHECKPOINT, JUDGED, LINKS, MARK, Call
 
 _KEY: Final = key(FIRST, "checkpoints")
 _BACK: Final = 1000
@@ -88,7 +88,7 @@ class RedisStream:
     def add_checkpoint(self, signed: Signed) -> None:
         """Keep the next checkpoint. Raises `StaleState` unless its number is the newest plus one."""
         words = (signed.number, signed.body, signed.key, signed.signature)
-        if not self._server.write(Call(CHECKPOINT, (_KEY,), words)):
+        if not self._server.write(Call(CHECKPOINT, (_KEY, key(FIRST, "shard")), words)):
             raise StaleState(f"Checkpoint {signed.number} does not follow the newest.")
         self._settle(signed.number)
 
@@ -144,7 +144,7 @@ class RedisStream:
         """
         # In one go, since WAITAOF speaks of what this very connection has written; many short waits, since an answer
         # must not take longer than the time-out.
-        mark = ("HSET", key(FIRST, "shard"), "checkpoint", number)
+        mark = ("EVAL", MARK.text, 1, key(FIRST, "shard"), number)
         waits = [("WAITAOF", 1, 0, _WAIT_MILLISECONDS)] * _WAITS
         try:
             told = self._server.put_all([mark, *waits])

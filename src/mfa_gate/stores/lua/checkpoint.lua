@@ -1,5 +1,6 @@
--- Keep a checkpoint if it follows the newest. KEYS 1: a stream. ARGV: number, body, key, signature.
--- Answers 1, or 0 if its number is not the next.
+-- Keep a checkpoint if it follows the newest. KEYS: 1 a stream, 2 shard. ARGV: number, body, key, signature.
+-- Answers 1, or 0 if its number is not the next, or if the store has been emptied meanwhile.
+if redis.call('HEXISTS', KEYS[2], 'store') == 0 then return 0 end
 local newest = 0
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
