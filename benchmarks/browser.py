@@ -1,6 +1,6 @@
 """One request as a browser sends it, with 14 headers and 5 cookies, in the form of either server interface."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 ANSWER = [(b"content-type", b"text/plain"), (b"content-length", b"2")]
@@ -22,6 +22,7 @@ HEADERS = (
 """All but `cookie`."""
 
 Scope = dict[str, Any]
+App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def cookie_line(portal: str, gate: str) -> str:

@@ -177,3 +177,23 @@ def test_j15_renewed_keys_read_what_the_older_ones_signed() -> None:
     with pytest.raises(KeysError):
         signer.renew([])
     assert signer.read(newer, SessionCookie, NOW, 60) == COOKIE
+
+
+def test_a_token_that_was_read_before_is_held_to_time_and_keys_again() -> None:
+    signer = Signer("session", (OLD, KEY))
+    for now in (NOW, NOW + 60, NOW + 61, NOW - 61, NOW):
+        assert (signer.read(TOKEN, SessionCookie, now, 60) == COOKIE) == (abs(now - NOW) <= 60)
+    assert signer.read(TOKEN, Csrf, NOW, 60) is None
+    signer.renew((OLD, OTHER))
+    assert signer.read(TOKEN, SessionCookie, NOW, 60) is None
+    signer.renew((KEY,))
+    assert signer.read(TOKEN, SessionCookie, NOW, 60) == COOKIE
+
+
+def test_not_more_tokens_are_remembered_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mfa_gate.signing.REMEMBERED", 2)
+    signer = Signer("session", (KEY,))
+    tokens = [signer.sign(COOKIE, NOW + number) for number in range(5)]
+    for token in (*tokens, *tokens):
+        assert signer.read(token, SessionCookie, NOW, 60) == COOKIE
+        assert len(signer._known) <= 2  # noqa: SLF001 -- what it remembers cannot be told from outside

@@ -20,6 +20,8 @@ Purpose = Literal["session", "pending", "csrf", "link"]
 
 MAX_TOKEN: Final = 4000
 """Characters of a token. Browsers keep 4,096 bytes of a cookie's name and value (RFC 6265 §6.1)."""
+REMEMBERED: Final = 4_096
+"""Tokens of one purpose that were read before and need no look at their signature."""
 SKEW_SECONDS: Final = 60
 """How far the clock of another worker may be ahead of ours."""
 
@@ -78,6 +80,9 @@ class Signer:
                 "Put back the key file as `mfa-gate init` wrote it."
             )
         self._keys = tuple(keys)
+        self._reader = self._signer(0)
+        # Another one, not emptied: a thread may still be reading under the former keys.
+        self._known: dict[tuple[str, type[msgspec.Struct]], tuple[msgspec.Struct, int]] = {}
 
     def sign(self, payload: msgspec.Struct, now: int) -> str:
         """A token that says `payload`. Raises `ValueError` if it would be longer than a cookie can be."""
@@ -90,6 +95,20 @@ class Signer:
 
     def read(self, token: str, kind: type[T], now: int, max_age: int) -> T | None:
         """What the token says, if we said it at most `max_age` seconds ago; None for anything else. Never raises."""
+        known = self._known
+        found = known.get((token, kind))
+        if found is None:
+            found = self._read(token, kind)
+            if found is None:
+                return None
+            if len(known) >= REMEMBERED:
+                known.clear()
+            known[token, kind] = found
+        said, signed_at = found
+        return said if isinstance(said, kind) and -SKEW_SECONDS <= now - signed_at <= max_age else None
+
+    def _read(self, token: str, kind: type[T]) -> tuple[T, int] | None:
+        """What the token says, and when it was signed."""
         found = _TOKEN.fullmatch(token) if len(token) <= MAX_TOKEN else None
         if found is None:
             return None
@@ -98,11 +117,9 @@ class Signer:
             # Security: base64 has several spellings of the same bytes; only ours counts, or a changed token would pass.
             if any(base64_encode(base64_decode(part)) != part for part in (payload, signed_at, signature)):
                 return None
-            self._signer(now).unsign(token)
-            age = now - bytes_to_int(base64_decode(signed_at))
-            if not -SKEW_SECONDS <= age <= max_age:
-                return None
-            return msgspec.json.decode(base64_decode(payload), type=kind)
+            self._reader.unsign(token)
+            said = msgspec.json.decode(base64_decode(payload), type=kind)
+            return said, bytes_to_int(base64_decode(signed_at))
         except (BadData, msgspec.DecodeError, ValueError, OverflowError, RecursionError, struct.error):
             return None
 
@@ -116,6 +133,14 @@ class _Clocked(TimestampSigner):
     def __init__(self, keys: Sequence[bytes], salt: bytes, now: int) -> None:
         super().__init__(list(keys), salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
         self._now = now
+        self._derived: dict[str | bytes | None, bytes] = {}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        """As itsdangerous derives it, once for each key."""
+        derived = self._derived.get(secret_key)
+        if derived is None:
+            derived = self._derived[secret_key] = super().derive_key(secret_key)
+        return derived
 
     def get_timestamp(self) -> int:
         """The time that the caller gave."""

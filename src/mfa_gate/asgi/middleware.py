@@ -16,7 +16,7 @@ from mfa_gate.core.messages import GateRequest, GateResponse, is_navigation, pri
 from mfa_gate.core.paths import OddPath, canonical_path
 from mfa_gate.core.responses import NEVER_SERVED, method_refused, odd_path, unavailable
 from mfa_gate.door import REQUEST_KEY, AsgiApp, HasParts, Parts, Receive, Scope, Send
-from mfa_gate.flows.checking import Verdict
+from mfa_gate.flows.checking import Said, Verdict
 from mfa_gate.flows.recall import Basis
 from mfa_gate.watch import CLOSE_CODE
 from mfa_gate.web.threads import Threads
@@ -128,9 +128,11 @@ class _Way:
             return method_refused()
         if door.is_ours(request.path):
             return request if scope["type"] == "http" else method_refused()
-        verdict = door.checker.check_cached(request)
-        if verdict is None:
-            verdict = await self._threads.run(partial(door.checker.check, request))
+        found = door.checker.check_cached(request)
+        if isinstance(found, Said):
+            verdict = await self._threads.run(partial(door.checker.check, request, found))
+        else:
+            verdict = found
         return door.answer(verdict, request) or self._passage(scope, request, verdict)
 
     def _passage(self, scope: Scope, request: GateRequest, verdict: Verdict) -> Passage:

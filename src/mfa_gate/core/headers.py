@@ -4,6 +4,7 @@ Every one of them is removed from what the portal will see, whoever sent it and 
 """
 
 import re
+from functools import lru_cache
 from itertools import product
 
 OUR_HEADERS = frozenset(
@@ -23,6 +24,8 @@ fall under a prefix: it reads them from the request, the portal never sees them.
 _PREFIXES = ("mfa-gate-", "x-mfa-")
 _NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]")
 _MAX_SEPARATORS = 8
+_REMEMBERED = 64
+"""Characters of a name that is worth remembering."""
 
 
 def fold_header(name: str) -> str:
@@ -30,7 +33,15 @@ def fold_header(name: str) -> str:
 
     WSGI makes `_` of `-`; CGI programs and some servers make it of anything that is neither letter nor digit.
     """
+    return _folded_before(name) if len(name) <= _REMEMBERED else _folded(name)
+
+
+def _folded(name: str) -> str:
     return _NOT_ALPHANUMERIC.sub("-", name.lower())
+
+
+_folded_before = lru_cache(2_048)(_folded)
+"""The same names come with every request; a client that makes up others only pushes names out of it."""
 
 
 def spellings(name: str) -> frozenset[str]:

@@ -41,7 +41,7 @@ class GateRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     def values(self, name: str) -> tuple[str, ...]:
         """Every value of a header (lower-case name), in order."""
-        return tuple(value for key, value in self.headers if key == name)
+        return tuple([value for key, value in self.headers if key == name])
 
 
 class GateResponse(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ goes wrong on the way leaves the facts unknown, and `decide` makes that `Unavail
 import hashlib
 import logging
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -47,6 +48,8 @@ Look = Literal["cache", "store", "fresh"]
 """How far to look for facts: in the cache alone, in the store where it has none, in the store always."""
 
 _OVERRIDES = frozenset({"x-http-method-override", "x-http-method", "x-method-override"})
+_MAX_HOST = 300
+"""Characters of a name (RFC 1035 has 253) and a port."""
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -73,8 +76,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Carriers of credentials that nobody claimed; `AllowWithout` goes on without them."""
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What one request says of who asks, read from it once."""
+
+    attribution: Attribution
+    cookie: SessionCookie | None
+    twice: bool
+    """The gate's own cookie came twice."""
+
+
 class WouldBlock(Exception):
     """Facts must be read from the store first."""
+
+    said: Said
 
 
 class Checker:
@@ -106,22 +120,27 @@ class Checker:
         self._clock = clock
         self._granted = Granted(grants)
 
-    def check(self, request: GateRequest, *, look: Literal["store", "fresh"] = "store") -> Verdict:
-        """The verdict on one request; `fresh` reads the store even if the facts are known. May block."""
+    def check(
+        self, request: GateRequest, said: Said | None = None, *, look: Literal["store", "fresh"] = "store"
+    ) -> Verdict:
+        """The verdict on one request; `fresh` reads the store even if the facts are known. May block.
+
+        `said` is what `check_cached` has already read from the same request.
+        """
         try:
-            return self._check(request, look)
+            return self._check(request, look, said)
         except WouldBlock as signal:
             message = "Facts were missing although the store might be asked."
             raise StoreUnavailable(message) from signal
 
-    def check_cached(self, request: GateRequest) -> Verdict | None:
-        """The verdict on one request, or None if that takes the store. Never blocks."""
+    def check_cached(self, request: GateRequest) -> Verdict | Said:
+        """The verdict on one request, or, if that takes the store, what it says. Never blocks."""
         try:
-            return self._check(request, "cache")
-        except WouldBlock:
-            return None
+            return self._check(request, "cache", None)
+        except WouldBlock as signal:
+            return signal.said
 
-    def _check(self, request: GateRequest, look: Look) -> Verdict:
+    def _check(self, request: GateRequest, look: Look, said: Said | None) -> Verdict:
         now = int(self._clock())
         visit = Visit(rule=self.rule(request), method=request.method)
         known: Known | None = None
@@ -129,14 +148,16 @@ class Checker:
         bears_session = True
         unclaimed: tuple[str, ...] = ()
         try:
-            attribution = self._attribute(request, now)
-            cookie, twice = self._cookie(request, now)
+            said = said or Said(self._attribute(request, now), *self._cookie(request, now))
+            attribution, cookie = said.attribution, said.cookie
             bears_session, unclaimed = cookie is not None, attribution.unclaimed
-            visit = self._visit(request, visit, attribution, now, twice=twice)
+            visit = self._visit(request, visit, attribution, now, twice=said.twice)
             known, cached = self._know(request, visit, attribution, cookie, now, look=look)
             decision = self._decide(request, visit, known, now, look=look)
             self._note(decision, visit, known, cached, now, look=look)
-        except WouldBlock:
+        except WouldBlock as signal:
+            if said is not None:
+                signal.said = said
             raise
         except Exception as error:
             if isinstance(error, StoreUnavailable):
@@ -176,8 +197,8 @@ class Checker:
     def rule(self, request: GateRequest) -> PathRule:
         """The path rule that fits, with a method override judged as a method that no relaxing rule names."""
         # Security: in every spelling; a portal behind CGI or WSGI takes `_` for `-`.
-        overridden = "_method=" in request.query or any(
-            fold_header(name) in _OVERRIDES for name, _ in request.headers
+        overridden = "_method=" in request.query or not _OVERRIDES.isdisjoint(
+            [fold_header(name) for name, _ in request.headers]
         )
         return match_rule(self._bearings.rules, request.path, request.method, overridden=overridden)
 
@@ -359,9 +380,14 @@ def session_key(session_id: str) -> str:
 def foreign_host(request: GateRequest, public_url: str) -> bool:
     """True if the request was not addressed to `public_url`'s host. All loopback names are one host."""
     hosts = request.values("host")
-    if len(hosts) != 1 or any(mark in hosts[0] for mark in "/?#@\\"):
+    return len(hosts) != 1 or len(hosts[0]) > _MAX_HOST or _is_foreign(hosts[0], public_url)
+
+
+@lru_cache(64)
+def _is_foreign(host: str, public_url: str) -> bool:
+    if any(mark in host for mark in "/?#@\\"):
         return True
-    asked = origin_of(f"{urlsplit(public_url).scheme}://{hosts[0]}")
+    asked = origin_of(f"{urlsplit(public_url).scheme}://{host}")
     ours = origin_of(public_url)
     return asked is None or ours is None or _loopback_as_one(asked) != _loopback_as_one(ours)
 

@@ -1,6 +1,7 @@
 """Decides what is in a cookie of SessionMiddleware, exactly as Starlette does; it must not know its fields' meaning."""
 
 import binascii
+import hashlib
 import json
 from base64 import b64decode
 
@@ -19,7 +20,8 @@ from mfa_gate.settings import StarletteSession
 
 def starlette_opener(settings: StarletteSession) -> Opener:
     """What opens this portal's session cookies."""
-    signer = TimestampSigner(settings.secret.reveal())
+    # SHA-1 is Starlette's choice. It is named here because itsdangerous' own default goes a slower way to the same.
+    signer = TimestampSigner(settings.secret.reveal(), digest_method=hashlib.sha1)
 
     def opened(value: str, now: int) -> Session | Unreadable | None:
         try:
