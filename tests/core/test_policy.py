@@ -327,3 +327,9 @@ def test_usable_factors(
     account: Account, allowed: tuple[FactorKind, ...], usable: tuple[FactorKind, ...]
 ) -> None:
     assert usable_factors(account, Policy(allowed_factors=allowed)) == usable
+
+
+@pytest.mark.parametrize(("required", "while_off"), [(True, False), (False, True), (True, True)])
+def test_reminders_go_out_while_two_step_is_required_or_announced(required: bool, while_off: bool) -> None:
+    assert Policy(require_two_step=required, remind_while_off=while_off).reminds
+    assert not Policy().reminds
