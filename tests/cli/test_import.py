@@ -1,5 +1,6 @@
 """`users import`: a file counts as a whole or not at all, and whoever deactivates many has to mean it."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,30 @@ def test_as_json(shell: Shell, file: Path) -> None:
     assert (found["dry_run"], found["roster"], found["people"]) == (False, 1, 30)
     assert len(found["shown"]["added"]) == 20
     assert shell.json("users", "import", str(file), "--dry-run")["counts"]["unchanged"] == 30
+
+
+def test_from_the_portals_own_database(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "portal.db"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE users (login TEXT, full_name TEXT, mail TEXT, enabled INTEGER)")
+    db.executemany(
+        "INSERT INTO users VALUES (?, ?, ?, ?)",
+        [("alice", "Alice Moreau", "alice@example.com", 1), ("bob", None, None, 0)],
+    )
+    db.commit()
+    db.close()
+    shell.environ["ROSTER_URL"] = f"sqlite:///{path}"
+    columns = "login AS subject, full_name AS name, mail AS email, enabled AS active"
+    with shell.settings.open("a", encoding="utf-8") as settings:
+        settings.write(f'[roster]\nurl = "env:ROSTER_URL"\nquery = "SELECT {columns} FROM users"\n')
+    shell("users", "import", *REASON)
+    assert shell.json("users", "show", "alice")["email"] == "alice@example.com"
+    assert names(shell, "--status", "inactive") == ["bob"]
+    shell.edit("FROM users", "FROM nowhere")
+    out = shell("users", "import", *REASON, code=1).output
+    assert "no such table: nowhere" in out
+    assert str(path) not in out
+
+
+def test_without_a_file_and_without_a_place(shell: Shell) -> None:
+    assert "write [roster]" in shell("users", "import", *REASON, code=2).output

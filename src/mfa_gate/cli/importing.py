@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -23,6 +24,7 @@ from mfa_gate.core.roster import RosterHead
 
 if TYPE_CHECKING:
     from mfa_gate.flows.importing import Kind, Preview
+    from mfa_gate.roster.csv_file import BadLine, Numbered
     from mfa_gate.roster.draft import Draft
 
 LOOK_SECONDS: Final = 0.5
@@ -30,7 +32,7 @@ _KINDS: Final[tuple["Kind", ...]] = ("added", "changed", "deactivated")
 
 
 @click.command("import")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"), required=False)
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @click.option("--yes", is_flag=True, help="Do not ask, whatever it changes.")
 @click.option("--reason", default="", help="Why; it stands in the audit trail. Not needed for a dry run.")
@@ -38,11 +40,12 @@ _KINDS: Final[tuple["Kind", ...]] = ("added", "changed", "deactivated")
 @settings_option
 @pass_invocation
 def import_(
-    invocation: Invocation, file: BinaryIO, *, dry_run: bool, yes: bool, reason: str, as_json: bool
+    invocation: Invocation, file: BinaryIO | None, *, dry_run: bool, yes: bool, reason: str, as_json: bool
 ) -> None:
     """Make the roster what a CSV FILE says: realm,subject,name,email,groups,active.
 
     Whoever was on the roster and is not in the file any more is deactivated. All of the file counts, or nothing.
+    Without a file, people are read from where [roster] says.
     """
     from mfa_gate.flows.acting import shell
     from mfa_gate.roster.draft import Draft
@@ -73,23 +76,35 @@ def import_(
         )
 
 
-def _read(gate: Opened, file: BinaryIO, draft: "Draft") -> str:
-    """Fill the draft; the hash of the file. Ends the command if a line cannot be read."""
-    from mfa_gate.roster.csv_file import read
-
-    realms = tuple(dict.fromkeys(source.realm for source in gate.settings.identity))
-    hashed = Hashed(file)
-    with counting("lines read") as more:
-        draft.fill(read(hashed, realms), more)
+def _read(gate: Opened, file: BinaryIO | None, draft: "Draft") -> str:
+    """Fill the draft; the hash of the file, if it is one. Ends the command if a line cannot be read."""
+    hashed = None if file is None else Hashed(file)
+    with counting("people read") as more:
+        draft.fill(_people(gate, hashed), more)
     if draft.bad_count:
         for bad in draft.bad:
-            click.echo(f"Line {bad.line}: {bad.why}.", err=True)
+            click.echo(f"{'Person' if file is None else 'Line'} {bad.line}: {bad.why}.", err=True)
         raise click.ClickException(
-            f"{plural(draft.bad_count, 'line')} cannot be read. Nothing was imported; correct the file."
+            f"{plural(draft.bad_count, 'line')} cannot be read. Nothing was imported; correct the roster."
         )
     if not draft.people:
-        raise click.ClickException("The file names nobody. Nothing was imported.")
-    return hashed.hexdigest()
+        raise click.ClickException("The roster names nobody. Nothing was imported.")
+    return "" if hashed is None else hashed.hexdigest()
+
+
+def _people(gate: Opened, file: "Hashed | None") -> "Iterator[Numbered | BadLine]":
+    """Everybody whom the file names, or the place that the settings name."""
+    from mfa_gate.roster import csv_file, hooks
+
+    realms = tuple(dict.fromkeys(source.realm for source in gate.settings.identity))
+    roster = gate.settings.roster
+    if file is not None:
+        return csv_file.read(file, realms)
+    if roster.callable:
+        return hooks.from_callable(roster.callable, realms)
+    if roster.url is not None:
+        return hooks.from_query(roster.url.reveal().decode(), roster.query, realms)
+    raise click.UsageError("Name a file, or write [roster] in the settings.")
 
 
 class Hashed:

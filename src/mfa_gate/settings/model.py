@@ -13,6 +13,7 @@ import msgspec
 from mfa_gate.core.accounts import Account, Identity, account_id
 from mfa_gate.settings import reading
 from mfa_gate.settings.mail import Mail
+from mfa_gate.settings.roster import Roster
 from mfa_gate.settings.sections import Admin, Anchor, Keys, Portal, Store, set_field
 from mfa_gate.settings.sources import FlaskSession, HeaderUser, RemoteUser, SourceSettings, StarletteSession
 from mfa_gate.settings.values import (
@@ -30,7 +31,6 @@ LATER: Final = {
     "clients": "mobile and desktop clients",
     "metrics": "metrics",
     "oidc": "OpenID Connect",
-    "roster": "a roster of people",
     "server": "the gate as a server of its own",
 }
 """Tables of the reference whose feature this version does not have."""
@@ -76,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     anchor: Anchor = Anchor()
     admin: Admin = Admin()
     mail: Mail = Mail()
+    roster: Roster = Roster()
 
     def __post_init__(self) -> None:
         set_field(self, "public_url", origin(self.public_url, "public_url"))

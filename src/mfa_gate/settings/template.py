@@ -154,4 +154,10 @@ setup_code = {setup_code}
 
 # Reminders, and notices of what was done to somebody's two-step.
 [mail]
-{mail}"""
+{mail}
+# Where `mfa-gate users import` finds everybody, if it is given no file: a Python callable, or a database.
+# [roster]
+# callable = "portal.people:everybody"
+# url = "env:ROSTER_URL"    # as SQLAlchemy names it; needs the extra "roster"
+# query = "SELECT login AS subject, full_name AS name, mail AS email, enabled AS active FROM users"
+"""
