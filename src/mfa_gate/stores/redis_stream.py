@@ -20,8 +20,9 @@ from mfa_gate.stores.redis_keys import (
     shard_of,
     stream_id_before,
 )
+from mfa_gate.stores.redis_links import links_between
 from mfa_gate.stores.redis_records import Answers
-from mfa_gate.stores.redis_scripts import CHECKPOINT, JUDGED, LINKS, MARK, Call
+from mfa_gate.stores.redis_scripts import CHECKPOINT, JUDGED, MARK, Call
 
 _KEY: Final = key(FIRST, "checkpoints")
 _BACK: Final = 1000
@@ -47,15 +48,9 @@ class RedisStream:
     def entries(self, shard: str, after: int | None, limit: int) -> tuple[Entry, ...]:
         """The oldest events of a shard above position `after`, in order, at most `limit`."""
         begin = "-" if after is None else f"({stream_id_before(after + len(SHARDS), shard)}"
-        rows = self._server.read(Call(LINKS, (key(shard, "events"),), (begin, "+", limit)))
         return tuple(
-            Entry(
-                position=position_of(name, shard),
-                account_id=account.decode(errors="replace"),
-                record=record,
-                link=link,
-            )
-            for name, account, record, link in zip(rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True)
+            Entry(position=position_of(name, shard), account_id=account, record=record, link=link)
+            for name, account, record, link in links_between(self._server, shard, begin, "+", limit)
         )
 
     def reached(self) -> Reached:

@@ -1,7 +1,7 @@
 """Decides how the trail of a Redis store is read, and whether it is whole; it writes nothing."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.ports import Recorded
@@ -11,10 +11,9 @@ from mfa_gate.stores.documents import Documents, read_event
 from mfa_gate.stores.redis_commits import LEDGER, token
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import SHARDS, key, last_key, position_of, shard_of, stream_id_before
+from mfa_gate.stores.redis_links import AT_ONCE, links_between
 from mfa_gate.stores.redis_pages import Piece, Want, first_of
-from mfa_gate.stores.redis_scripts import EVENTS, HISTORY, LINKS, SNAPSHOT, WHEN, Call
-
-_AT_ONCE: Final = 1000
+from mfa_gate.stores.redis_scripts import EVENTS, HISTORY, SNAPSHOT, WHEN, Call
 
 Found = tuple[int, str, bytes, bytes]
 """(position below zero, shard, record, link): what is newest sorts first."""
@@ -134,16 +133,16 @@ class Trail:
         """Take the events of a range into their tallies; the last stream id, and what they add to the ledger."""
         last, tokens = begin.lstrip("(-") or "0", 0
         while True:
-            rows = self._server.read(Call(LINKS, (key(shard, "events"),), (begin, end, _AT_ONCE)))
-            for name, account, record, link in zip(
-                rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True
-            ):
-                tally = tallies.setdefault(account.decode(errors="replace"), Tally())
+            linked = links_between(self._server, shard, begin, end)
+            for name, account, record, link in linked:
+                tally = tallies.get(account)
+                if tally is None:
+                    tally = tallies[account] = Tally()
                 tally.take(self._audit_keys, position_of(name, shard), record, link)
                 tokens += token(tally.key, link) if tally.key else 0
-            if rows:
-                last = rows[-4].decode()
-            if len(rows) < 4 * _AT_ONCE:
+            if linked:
+                last = linked[-1][0].decode()
+            if len(linked) < AT_ONCE:
                 return last, tokens
             begin = f"({last}"
 
