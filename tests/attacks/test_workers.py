@@ -1,18 +1,21 @@
-"""Revocations on one of four worker processes (F07, F15, J12): in force on all of them in time, by the real clock."""
+"""Four worker processes on one store (F07, F15, J11, J12): what one takes back, and what all do at one moment."""
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from mfa_gate.core.accounts import account_id
-from tests.attacks.calling import ORIGIN
+from tests.attacks.calling import ORIGIN, Said, call, get
 from tests.edges.holdings import SQLITE
 from tests.edges.rig import found
 from tests.edges.servers import PATIENCE_SECONDS, Served, serving
@@ -205,3 +208,75 @@ def test_F15_J12_with_the_feed_cut_it_is_gone_on_all_four_within_five_seconds(fo
         kept = [four.get(line, cookies) for _, _, cookies in people for line in range(1, WORKERS)]
         assert 200 in kept, "nobody was told"
         wait(lambda: all(four.each(cookies) == {401} for _, _, cookies in people), AT_LAST_SECONDS)
+
+
+# J11: many at once
+
+
+def test_J11_of_eight_enrollments_that_are_confirmed_at_once_one_counts(four: Four, scale: str) -> None:
+    settle(four, required=True)
+    served = four.served
+    for round_ in range(3 if scale == "small" else 50):
+        who = f"eight-{round_}-{time.monotonic_ns()}"
+        cookies = [served.cookies(who) for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            begun = list(pool.map(lambda each: call(served, each, "POST", "totp"), cookies))
+            assert {each.status for each in begun} <= {200, 503}
+            proofs = [
+                (each, {"enrollment": said.body["enrollment"], "code": pyotp.TOTP(said.body["secret"]).now()})
+                for each, said in zip(cookies, begun, strict=True)
+                if said.status == 200
+            ]
+            start = threading.Barrier(len(proofs))
+
+            def confirm(proof: tuple[str, dict[str, str]], start: threading.Barrier = start) -> Said:
+                start.wait(PATIENCE_SECONDS)
+                return call(served, proof[0], "POST", "totp/confirm", proof[1])
+
+            said = list(pool.map(confirm, proofs))
+        statuses = [each.status for each in said]
+        # Who is told 503 may have won: on a busy machine an answer of the store comes too late.
+        assert statuses.count(200) == 1 or (200 not in statuses and 503 in statuses), statuses
+        assert set(statuses) <= {200, 401, 404, 503}
+        account = served.town.store.account(account_id(REALM, who))
+        assert account is not None
+        assert account.recovery is not None
+        assert (len(account.totps), len(account.recovery.hashes)) == (1, 10)
+        assert len(served.town.store.sessions(account.id, int(time.time()))) == 1
+        assert served.town.events(who).count("factor_added") == 1
+        for each, (portal, _) in zip(said, proofs, strict=True):
+            assert get(served, f"{portal}; {each.cookie}") == (200 if each.cookie else 401)
+
+
+def test_J11_enrolling_and_resetting_at_once_end_in_one_or_the_other(four: Four, scale: str) -> None:
+    settle(four, required=True)
+    served = four.served
+    root = served.cookies("root", verified=True)
+    for round_ in range(3 if scale == "small" else 50):
+        who = f"race-{round_}-{time.monotonic_ns()}"
+        cookies = served.cookies(who)
+
+        def enroll(cookies: str = cookies) -> int:
+            begun = call(served, cookies, "POST", "totp")
+            if begun.status != 200:
+                return begun.status
+            proof = {"enrollment": begun.body["enrollment"], "code": pyotp.TOTP(begun.body["secret"]).now()}
+            return call(served, cookies, "POST", "totp/confirm", proof).status
+
+        def reset(who: str = who) -> int:
+            return call(
+                served, root, "POST", f"admin/users/{account_id(REALM, who)}/reset", {"reason": "because"}
+            ).status
+
+        get(served, cookies)
+        with ThreadPoolExecutor(8) as pool:
+            acts = [pool.submit(act) for act in (enroll, reset) * 4]
+            statuses = {act.result() for act in acts}
+        assert statuses <= {200, 401, 404, 409, 503}
+        account = served.town.store.account(account_id(REALM, who))
+        assert account is not None
+        events = served.town.events(who)
+        assert account.has_factor == (events.count("factor_added") > events.count("reset"))
+        assert account.has_factor == (account.recovery is not None)
+        assert len(served.town.store.sessions(account.id, int(time.time()))) == account.has_factor
+    assert served.town.store.broken_chain() is None
