@@ -11,10 +11,11 @@ from mfa_gate.core.listing import STATUSES
 from mfa_gate.core.policy import Grace, GraceFrom, Policy, grace_of, standing
 from mfa_gate.core.throttle import FOREVER
 from mfa_gate.stores.index import (
+    FADING,
+    NEW,
     STANDS,
     UNSEEN,
     Part,
-    all_parts,
     counted,
     group_scope,
     index_of,
@@ -102,11 +103,17 @@ def test_the_index_tells_the_status_that_the_account_has(
             and part.in_time in {None, own > grace.after}
         )
 
-    assert [holds(part) for part in all_parts(grace)].count(True) == 1
+    every = [part for word in STATUSES for part in parts_of((word,), grace)]
+    assert [holds(part) for part in every].count(True) == 1
     assert {word for word in STATUSES if any(map(holds, parts_of((word,), grace)))} == {status}
     assert any(map(holds, parts_of(STATUSES, grace)))
-    numbers = {part: int(holds(part)) for part in all_parts(grace)}
-    assert counted(numbers, grace) == {word: int(word == status) for word in STATUSES}
+    still = {stands: int(holds(Part(stands, still=True))) for stands in FADING}
+    in_time = {
+        stands: int(any(holds(part) for part in every if part.stands == stands and part.in_time))
+        for stands in NEW
+    }
+    told = counted({row.stands: 1}, still, in_time, grace)
+    assert told == {word: int(word == status) for word in STATUSES}
 
 
 def test_everybody_is_looked_for_among_all() -> None:

@@ -128,9 +128,9 @@ def test_lists_and_counters_take_few_round_trips(
         return lambda: store.people(Filter(prefix=prefix), limit=20, now=NOW)
 
     wanted: tuple[tuple[Callable[[], object], int], ...] = (
-        (lambda: store.counts(EVERYBODY, NOW), 3),  # with the policy
-        (page(""), 5),
-        (page("u1"), 9),  # policy, matches, records; what is asked of 16 shards goes out in pieces
+        (lambda: store.counts(EVERYBODY, NOW), 6),
+        (page(""), 12),
+        (page("u1"), 12),  # policy, places, records; what is asked of 16 shards goes out in pieces
         (lambda: store.events(account_id=None, kind=None, before=None, limit=20), 3),
         (lambda: store.events(account_id=ALICE, kind=None, before=None, limit=20), 1),
         (lambda: store.touch(((ALICE, "k1"), (person("u1").id, "k1")), NOW + 60), 2),

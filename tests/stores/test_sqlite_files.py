@@ -219,7 +219,10 @@ _BEFORE_LISTS = (
     *(f"DROP INDEX account_by_{key}" for key in ("name", "time", "email", "subject", "end")),
     *(f"DROP INDEX account_by_{key}" for key in ("seen", "made")),
     *(f"DROP TABLE {table}" for table in ("member", "tally")),
-    *(f"ALTER TABLE account DROP COLUMN {column}" for column in ("stands", "until", "seen_at", "made_at")),
+    *(
+        f"ALTER TABLE account DROP COLUMN {column}"
+        for column in ("stands", "until", "seen_at", "made_at", "email_shared", "subject_shared")
+    ),
     *(
         f"ALTER TABLE account ADD COLUMN {column} NOT NULL DEFAULT 0"
         for column in ("has_factor", "paused_until", "active", "first_seen_at", "groups")

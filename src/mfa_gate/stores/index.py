@@ -8,6 +8,7 @@ fall into statuses.
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -42,6 +43,9 @@ class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
     name_key: str
     email_key: str
     subject_key: str
+    email_shared: int
+    subject_shared: int
+    """How many characters the e-mail begins with as the name does, and the subject as one of the others."""
     stands: Stands
     until: int
     """When that ends by itself; 0 if it does not."""
@@ -68,10 +72,13 @@ def index_of(account: Account) -> IndexRow:
     stands, until = stands_of(account)
     unseen = () if account.first_seen_at else (UNSEEN,)
     is_new = stands in NEW
+    name, email, subject = map(key_of, (account.name or account.subject, account.email, account.subject))
     return IndexRow(
-        name_key=key_of(account.name or account.subject),
-        email_key=key_of(account.email),
-        subject_key=key_of(account.subject),
+        name_key=name,
+        email_key=email,
+        subject_key=subject,
+        email_shared=_shared(email, name),
+        subject_shared=max(_shared(subject, name), _shared(subject, email)),
         stands=stands,
         until=until,
         seen_at=own_begin(account, "first_seen") if is_new else 0,
@@ -79,6 +86,10 @@ def index_of(account: Account) -> IndexRow:
         last_verified_at=max(0, account.last_verified_at),
         scopes=(*unseen, *map(group_scope, dict.fromkeys(account.groups))),
     )
+
+
+def _shared(text: str, other: str) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(text, other, strict=False)))
 
 
 def stands_of(account: Account) -> tuple[Stands, int]:
@@ -118,18 +129,25 @@ def parts_of(statuses: Iterable[Status], grace: Grace) -> list[Part]:
     return found
 
 
-def counted(numbers: Mapping[Part, int], grace: Grace) -> dict[Status, int]:
-    """How many people have each status, from how many are in each of `all_parts`."""
+def counted(
+    sizes: Mapping[Stands, int],
+    still: Mapping[Stands, int],
+    in_time: Mapping[Stands, int],
+    grace: Grace,
+) -> dict[Status, int]:
+    """How many people have each status, from how many stand so; how many of those do so `still` who do so for a while;
+    and how many of those who are new, and no longer exempt, have time where not all or none of them have.
+    """
     found: dict[Status, int] = dict.fromkeys(STATUSES, 0)
     for stands in STANDS:
         for part, status in _parts(stands, grace).items():
-            found[status] += numbers[part]
+            number = sizes.get(stands, 0)
+            if part.still is not None:
+                number = still[stands] if part.still else number - still[stands]
+            if part.in_time is not None:
+                number = in_time[stands] if part.in_time else number - in_time[stands]
+            found[status] += number
     return found
-
-
-def all_parts(grace: Grace) -> list[Part]:
-    """All parts that have to be told from each other."""
-    return [part for stands in STANDS for part in _parts(stands, grace)]
 
 
 def _parts(stands: Stands, grace: Grace) -> dict[Part, Status]:

@@ -8,16 +8,16 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status, grace_of, standing
 from mfa_gate.ports import Page, Row
-from mfa_gate.stores.index import EVERYONE, Part, all_parts, counted, key_of, parts_of, scopes_of
+from mfa_gate.stores.index import EVERYONE, FADING, NEW, STANDS, Part, counted, key_of, parts_of, scopes_of
 from mfa_gate.stores.redis_connection import Server
-from mfa_gate.stores.redis_index import TIME, set_of
+from mfa_gate.stores.redis_index import MOST_SHARED, TIME, set_of
 from mfa_gate.stores.redis_keys import SHARDS, key, shard_of
 from mfa_gate.stores.redis_pages import Piece, Want, first_of
 from mfa_gate.stores.redis_records import Answers
-from mfa_gate.stores.redis_scripts import COUNTS, MATCHES, WALK, Call
+from mfa_gate.stores.redis_scripts import COUNTS, WALK, Call
 
 FEW: Final = 256
-"""Matches of a search in one set of a shard that are fetched and put in order here.
+"""Matches of a search in one set of a shard that are put in order.
 
 Where there are more, everybody is walked through in order until the page is full: with many matches that is soon.
 """
@@ -27,8 +27,6 @@ _END: Final = b"\xff"
 
 Spot = tuple[bytes, bytes, bytes]
 """(time, or nothing where names alone are sorted; name; account id)."""
-Source = tuple[str, Part]
-"""(shard, which part of its people)."""
 
 
 class Directory:
@@ -66,28 +64,22 @@ class Directory:
         if who.prefix or len(scopes) > 1:
             return None
         grace = grace_of(policy, now)
-        parts = all_parts(grace)
-        kinds = ("names", "until", grace.own or "created")
-        args = [wanted for part in parts for wanted in _says(part)]
+        sets = [("names", stands) for stands in STANDS] + [("until", stands) for stands in FADING]
+        sets += [(grace.own, stands) for stands in NEW if grace.own is not None]
         calls = [
             Call(
                 COUNTS,
-                tuple(key(shard, set_of(kind, part.stands, scopes[0])) for part in parts for kind in kinds),
-                (now, grace.after, *args),
+                tuple(key(shard, set_of(*each, scopes[0])) for each in sets),
+                (len(STANDS), len(FADING), now, grace.after),
             )
             for shard in SHARDS
         ]
-        sums = [sum(column) for column in zip(*self._server.read_all(calls), strict=True)]
-        return counted(dict(zip(parts, sums, strict=True)), grace)
+        sums = iter([sum(column) for column in zip(*self._server.read_all(calls), strict=True)])
+        sizes, still = dict(zip(STANDS, sums, strict=False)), dict(zip(FADING, sums, strict=False))
+        return counted(sizes, still, dict(zip(NEW, sums, strict=False)), grace)
 
     def _spots(self, look: "_Look", after: Spot | None, limit: int) -> list[Spot]:
-        if look.prefix:
-            matches = self._matches(look)
-            if matches is not None:
-                ordered = sorted(matches, reverse=look.descending)
-                return [spot for spot in ordered if after is None or look.is_past(spot, after)][:limit]
-
-        def fetch(wants: list[Want[Source, Spot]]) -> list[Piece[Spot]]:
+        def fetch(wants: list[Want[str, Spot]]) -> list[Piece[Spot]]:
             answers = self._server.read_all(
                 [look.walk(want.source, want.reached or after, want.number) for want in wants]
             )
@@ -96,14 +88,7 @@ class Directory:
                 for want, (end, members) in zip(wants, answers, strict=True)
             ]
 
-        return first_of(look.sources, fetch, limit, descending=look.descending)
-
-    def _matches(self, look: "_Look") -> set[Spot] | None:
-        """Everybody who fits a prefix; None if they are many."""
-        answers = self._server.read_all([look.matches(source) for source in look.sources])
-        if None in answers:
-            return None
-        return {look.spot_in(member) for members in answers for member in _split(members)}
+        return first_of(SHARDS, fetch, limit, descending=look.descending)
 
     def _accounts(self, spots: list[Spot]) -> Iterator[Account | None]:
         """The accounts of some places, in their order."""
@@ -130,51 +115,41 @@ class _Look:
     """One question: whom to look for, where, and in which order."""
 
     def __init__(self, policy: Policy, who: Filter, sort: Sort, now: int) -> None:
-        self.prefix = key_of(who.prefix)
+        self._prefix = key_of(who.prefix)
         self.descending = sort.startswith("-")
         grace = grace_of(policy, now)
-        self.sources: list[Source] = [
-            (shard, part) for shard in SHARDS for part in parts_of(who.statuses, grace)
-        ]
+        self._parts = parts_of(who.statuses, grace)
         self._own, self._after = grace.own or "created", grace.after
         self._sort = sort
         self._time = TIME if sort.endswith("last_verified") else 0
         self._scopes = scopes_of(who)
         self._now = now
 
-    def walk(self, source: Source, after: Spot | None, number: int) -> Call:
-        """What to ask of a source for the next of its people."""
-        shard, part = source
+    def walk(self, shard: str, after: Spot | None, number: int) -> Call:
+        """What to ask of a shard for the next of its people."""
         kind, scope = "times" if self._time else "names", self._scopes[0]
-        sets = [(kind, scope), ("until", EVERYONE), (self._own, scope), ("names", EVERYONE)]
-        sets += [("names", further) for further in self._scopes[1:]]
-        up = "down" if self.descending else "up"
-        whole = int(scope == EVERYONE)
+        sets = [(kind, scope), ("until", EVERYONE), (self._own, scope)]
+        sets += [(text, EVERYONE) for text in ("names", "emails", "subjects")]
+        # Who is found by a text is in everybody's set of texts, and has to be looked for in the scope.
+        further = self._scopes[(0 if self._prefix and scope != EVERYONE else 1) :]
+        sets += [("names", each) for each in further]
         return Call(
             WALK,
-            tuple(key(shard, set_of(each, part.stands, of)) for each, of in sets),
+            tuple(key(shard, set_of(each, part.stands, of)) for part in self._parts for each, of in sets),
             (
-                up,
+                "down" if self.descending else "up",
                 self._beginning(after),
                 number,
-                *self._wanted(part),
-                self.prefix,
+                self._now,
+                self._after,
+                self._prefix,
+                min(len(self._prefix) - 1, MOST_SHARED),
                 self._time,
-                whole,
+                int(scope == EVERYONE),
                 FEW,
+                len(sets),
+                *(said for part in self._parts for said in _says(part)),
             ),
-        )
-
-    def matches(self, source: Source) -> Call:
-        """What to ask of a source for everybody who fits the prefix."""
-        shard, part = source
-        start = self.prefix.encode()
-        sets = [(kind, EVERYONE) for kind in ("names", "emails", "subjects", "until", self._own)]
-        sets += [("names", scope) for scope in self._scopes if scope != EVERYONE]
-        return Call(
-            MATCHES,
-            tuple(key(shard, set_of(kind, part.stands, scope)) for kind, scope in sets),
-            (b"[" + start, b"[" + start + _END, FEW, *self._wanted(part), self._time),
         )
 
     def found(self, before: Spot | None, end: bytes, members: bytes) -> Piece[Spot]:
@@ -210,10 +185,6 @@ class _Look:
             name_key=name.decode(errors="replace"),
             account_id=account_id.decode(errors="replace"),
         )
-
-    def _wanted(self, part: Part) -> tuple[str | int, ...]:
-        still, in_time = _says(part)
-        return still, self._now, in_time, self._after
 
     def _beginning(self, after: Spot | None) -> bytes:
         """Where a range begins: past everything that this account may have in its member."""

@@ -5,7 +5,8 @@ NUL:
 
     names:<stands>            name, id, e-mail, subject, time
     emails:<stands>           e-mail, name, id, time       unless the name begins with the e-mail
-    subjects:<stands>         subject, name, id, time      unless one of the others begins with it
+    subjects:<stands>         subject, name, id, time      unless one of the others begins with it; before both stands a
+                              digit: how many characters they begin with as that other does
     times:<stands>            time and name, id, e-mail, subject
     until:<stands>            name, id     the score is until when: of those who stand so for a while only
     first_seen:<stands>       name, id     the score is from when their own time counts: of those who are new
@@ -24,6 +25,8 @@ Entries = dict[tuple[str, str], int]
 
 TIME: Final = 9
 """Hex digits of a time."""
+MOST_SHARED: Final = 8
+"""This many characters, or more, that are shared with another text are one digit."""
 
 
 def set_of(kind: str, stands: str, scope: str = EVERYONE) -> str:
@@ -35,17 +38,19 @@ def entries_of(account_id: str, row: IndexRow | None) -> Entries:
     """The entries of one account."""
     if row is None:
         return {}
-    name, email, subject = row.name_key, row.email_key, row.subject_key
+    email, subject = row.email_key, row.subject_key
     time, who = f"{row.last_verified_at:0{TIME}x}", f"{row.name_key}\0{account_id}"
     found: Entries = {
         (set_of("names", row.stands), f"{who}\0{email}\0{subject}\0{time}"): 0,
         (set_of("times", row.stands), f"{time}{who}\0{email}\0{subject}"): 0,
     }
     # A text that another one begins with is found through that one.
-    if not name.startswith(email):
-        found[set_of("emails", row.stands), f"{email}\0{who}\0{time}"] = 0
-    if not name.startswith(subject) and not email.startswith(subject):
-        found[set_of("subjects", row.stands), f"{subject}\0{who}\0{time}"] = 0
+    for kind, text, shared in (
+        ("emails", email, row.email_shared),
+        ("subjects", subject, row.subject_shared),
+    ):
+        if shared < len(text):
+            found[set_of(kind, row.stands), f"{min(shared, MOST_SHARED)}{text}\0{who}\0{time}"] = 0
     for scope in row.scopes:
         found[set_of("names", row.stands, scope), who] = 0
         found[set_of("times", row.stands, scope), f"{time}{who}"] = 0

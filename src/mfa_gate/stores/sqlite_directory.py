@@ -6,7 +6,7 @@ everybody in order soon finds a page.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from mfa_gate.core.accounts import Account
@@ -14,7 +14,7 @@ from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Grace, GraceFrom, Policy, Status, grace_of, standing
 from mfa_gate.ports import Page, Row
 from mfa_gate.stores.documents import Documents
-from mfa_gate.stores.index import EVERYONE, Part, Stands, all_parts, counted, key_of, parts_of, scopes_of
+from mfa_gate.stores.index import EVERYONE, FADING, Part, Stands, counted, key_of, parts_of, scopes_of
 
 FEW: Final = 1000
 """Matches of a search that are put in order."""
@@ -26,7 +26,12 @@ _BEGINS: Final = (
     "({0}name_key >= :prefix AND {0}name_key < :last OR {0}email_key >= :prefix AND {0}email_key < :last \
 OR {0}subject_key >= :prefix AND {0}subject_key < :last)"
 )
-_TEXTS: Final = ("name", "email", "subject")
+_NAMES: Final[Mapping[str, str]] = {"name": "name_key >= :prefix AND name_key < :last"}
+_OTHERS: Final[Mapping[str, str]] = {
+    text: f"{text}_key >= :prefix AND {text}_key < :last AND {text}_shared < :length"
+    for text in ("email", "subject")
+}
+"""Who is found by this text, and not by another one that begins so, too."""
 
 Spot = tuple[int, str, str]
 """(last verified, name key, account id)."""
@@ -70,16 +75,22 @@ def counts(db: sqlite3.Connection, policy: Policy, who: Filter, now: int) -> dic
         db.execute("SELECT stands, size FROM tally WHERE scope = :scope", given).fetchall()
     )
     table, scope = ("account", "") if scopes[0] == EVERYONE else ("member", "scope = :scope AND ")
-    numbers: dict[Part, int] = {}
-    for part in all_parts(grace):
-        if part == Part(part.stands):
-            numbers[part] = sizes.get(part.stands, 0)
-            continue
-        (numbers[part],) = db.execute(
+
+    def number(part: Part) -> int:
+        row = db.execute(
             f"SELECT COUNT(*) FROM {table} WHERE {scope}stands = '{part.stands}'{_only(part, grace)}",  # noqa: S608
             given,
         ).fetchone()
-    return counted(numbers, grace)
+        return int(row[0])
+
+    still = {stands: number(Part(stands, still=True)) for stands in FADING}
+    in_time: dict[Stands, int] = {}
+    if grace.own is not None:
+        in_time = {
+            "exempt_new": number(Part("exempt_new", still=False, in_time=True)),
+            "new": number(Part("new", in_time=True)),
+        }
+    return counted(sizes, still, in_time, grace)
 
 
 def _only(part: Part, grace: Grace) -> str:
@@ -112,6 +123,7 @@ class _Look:
             "after": grace.after,
             "prefix": self._prefix,
             "last": self._prefix + _LAST,
+            "length": len(self._prefix),
             **{f"scope{number}": scope for number, scope in enumerate(scopes)},
         }
         self._further = "".join(
@@ -135,50 +147,57 @@ class _Look:
             }
             past = f" AND {self._past}"
         self._given["limit"] = limit
-        few = bool(self._prefix) and self._are_few()
-        searches = self._matches(past) if few else self._walks(past)
+        searches = self._walks(past)
+        if self._prefix and self._are_few(_OTHERS):
+            # Whose names begin so stand together in the order of names; of another order they have to be few, too.
+            if self._index == "name":
+                searches = self._walks(past, names_only=True) + self._matches(past, _OTHERS)
+            elif self._are_few(_NAMES):
+                searches = self._matches(past, {**_NAMES, **_OTHERS})
+        union = " UNION ALL ".join(searches)
         return self._db.execute(
-            f"SELECT last_verified_at, name_key, id FROM ({searches}) ORDER BY {self._order} LIMIT :limit",  # noqa: S608
+            f"SELECT DISTINCT last_verified_at, name_key, id FROM ({union}) ORDER BY {self._order} LIMIT :limit",  # noqa: S608
             self._given,
         ).fetchall()
 
-    def _walks(self, past: str) -> str:
+    def _walks(self, past: str, *, names_only: bool = False) -> list[str]:
         """Everybody who stands as wanted, in order."""
         table, scope = ("account", "") if self._everyone else ("member", " AND scope = :scope0")
         index = f"account_by_{self._index}"
         if not self._everyone:
             index = "member_by_time" if self._index == "time" else ""
         fits = ""
-        if self._prefix and self._everyone:
+        if names_only:
+            fits = f" AND {_NAMES['name']}"
+        elif self._prefix and self._everyone:
             fits = f" AND {_BEGINS.format('')}"
         elif self._prefix:
             begins = _BEGINS.format("account.")
             fits = f" AND EXISTS (SELECT 1 FROM account WHERE account.id = hit.id AND {begins})"  # noqa: S608
         by = f" INDEXED BY {index}" if index else ""
         further = self._further
-        return " UNION ALL ".join(
+        return [
             f"SELECT * FROM (SELECT last_verified_at, name_key, id FROM {table} AS hit{by} "  # noqa: S608
             f"WHERE stands = '{stands}'{scope}{only}{past}{fits}{further} "
             f"ORDER BY {self._order} LIMIT :limit)"
             for stands, only in self._parts
-        )
+        ]
 
-    def _matches(self, past: str) -> str:
-        """Everybody whose name, e-mail or subject begins so; somebody may fit twice."""
-        return " UNION ".join(
+    def _matches(self, past: str, texts: Mapping[str, str]) -> list[str]:
+        """Everybody with a text that begins so, in no order."""
+        return [
             f"SELECT last_verified_at, name_key, id FROM account AS hit INDEXED BY account_by_{text} "  # noqa: S608
-            f"WHERE stands = '{stands}' AND {text}_key >= :prefix AND {text}_key < :last"
-            f"{only}{past}{self._further}"
+            f"WHERE stands = '{stands}' AND {begins}{only}{past}{self._further}"
             for stands, only in self._parts
-            for text in _TEXTS
-        )
+            for text, begins in texts.items()
+        ]
 
-    def _are_few(self) -> bool:
+    def _are_few(self, texts: Mapping[str, str]) -> bool:
         each = " UNION ALL ".join(
             f"SELECT * FROM (SELECT 1 FROM account INDEXED BY account_by_{text} WHERE stands = '{stands}' "  # noqa: S608
-            f"AND {text}_key >= :prefix AND {text}_key < :last LIMIT {FEW})"
+            f"AND {begins} LIMIT {FEW})"
             for stands in dict.fromkeys(stands for stands, _ in self._parts)
-            for text in _TEXTS
+            for text, begins in texts.items()
         )
         (found,) = self._db.execute(f"SELECT COUNT(*) FROM ({each})", self._given).fetchone()  # noqa: S608
         return bool(found < FEW)

@@ -22,7 +22,7 @@ def place(db: sqlite3.Connection, account_id: str, row: IndexRow) -> None:
     _count(db, {EVERYONE: stood}, -1)
     db.execute(
         "UPDATE account SET stands = ?, until = ?, seen_at = ?, made_at = ?, last_verified_at = ?, name_key = ?, "
-        "email_key = ?, subject_key = ? WHERE id = ?",
+        "email_key = ?, subject_key = ?, email_shared = ?, subject_shared = ? WHERE id = ?",
         (
             row.stands,
             row.until,
@@ -32,6 +32,8 @@ def place(db: sqlite3.Connection, account_id: str, row: IndexRow) -> None:
             row.name_key,
             row.email_key,
             row.subject_key,
+            row.email_shared,
+            row.subject_shared,
             account_id,
         ),
     )

@@ -77,7 +77,7 @@ _LISTS = (
     "ALTER TABLE account ADD COLUMN stands TEXT NOT NULL DEFAULT ''",
     *(
         f"ALTER TABLE account ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
-        for column in ("until", "seen_at", "made_at")
+        for column in ("until", "seen_at", "made_at", "email_shared", "subject_shared")
     ),
     # What follows the place of somebody in a list spares a filtered search the way to the rows.
     """CREATE INDEX account_by_name ON account
@@ -85,9 +85,9 @@ _LISTS = (
     """CREATE INDEX account_by_time ON account
         (stands, last_verified_at, name_key, id, until, seen_at, made_at, email_key, subject_key)""",
     """CREATE INDEX account_by_email ON account
-        (stands, email_key, name_key, id, until, seen_at, made_at, last_verified_at)""",
+        (stands, email_key, email_shared, name_key, id, until, seen_at, made_at, last_verified_at)""",
     """CREATE INDEX account_by_subject ON account
-        (stands, subject_key, name_key, id, until, seen_at, made_at, last_verified_at)""",
+        (stands, subject_key, subject_shared, name_key, id, until, seen_at, made_at, last_verified_at)""",
     "CREATE INDEX account_by_end ON account (stands, until, seen_at, made_at) WHERE until > 0",
     """CREATE TABLE member (
         scope TEXT NOT NULL, stands TEXT NOT NULL, name_key TEXT NOT NULL, id TEXT NOT NULL,
