@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mfa_gate.core.browsers import LONGEST, browser_name
 from mfa_gate.core.messages import GateRequest
-from mfa_gate.web.browsers import LONGEST, browser_name
 from mfa_gate.web.forms import MAX_BYTES, MAX_FIELDS, Form, Unreadable, parse_form, parse_query, read_form
 
 FORM = ("content-type", "application/x-www-form-urlencoded")

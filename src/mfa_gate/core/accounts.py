@@ -125,6 +125,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     put_off_at: int = 0
     """When they last chose to set up two-step later."""
     tried_while_paused_at: int = 0
+    places: tuple[str, ...] = ()
+    """Where they were verified from, newest last: see `core.places`."""
     listing: Listing | None = None
     """None: no roster has ever named this person."""
 

@@ -29,6 +29,7 @@ EventKind = Literal[
     "factor_removed",
     "factor_disabled",
     "verified",
+    "verified_elsewhere",
     "code_rejected",
     "account_paused",
     "tried_while_paused",

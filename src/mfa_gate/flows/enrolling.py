@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account, Totp
 from mfa_gate.core.assurance import SKEW_SECONDS
 from mfa_gate.core.messages import printable
+from mfa_gate.core.places import came_from
 from mfa_gate.core.policy import allowed_factors
 from mfa_gate.core.sessions import Challenge
 from mfa_gate.core.transitions import Accepted, Paused, Rejected, enrolled, event, replaced_totp
@@ -120,6 +121,8 @@ def confirm(
     else:
         after, events = enrolled(account, new, codes[1], me.actor, now)
         shown = codes[0]
+    # Whoever set it up here is told of that; what comes from elsewhere comes later.
+    after, _ = came_from(after, me.actor, me.user_agent, now)
     opened = open_session(me, after, "totp", session_id=session_id, store_id=store_id, now=now)
     change = Change(
         account=after,

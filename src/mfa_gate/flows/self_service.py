@@ -9,6 +9,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Totp
+from mfa_gate.core.places import came_from
 from mfa_gate.core.policy import allowed_factors, is_put_off, standing
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.core.transitions import (
@@ -168,12 +169,11 @@ class SelfService:
             if not isinstance(step.result, Accepted):
                 return change_of(account, step), step.result
             # Security: a new random id each time, and the one that came with the request dies (F03, fixation).
-            opened = open_session(
-                me, step.account, kind, session_id=session_id, store_id=self._store_id, now=now
-            )
+            after, elsewhere = came_from(step.account, me.actor, me.user_agent, now)
+            opened = open_session(me, after, kind, session_id=session_id, store_id=self._store_id, now=now)
             change = Change(
-                account=step.account,
-                events=step.events,
+                account=after,
+                events=(*step.events, *elsewhere),
                 open_session=opened.session,
                 end_sessions=() if me.session is None else (me.session.key,),
             )

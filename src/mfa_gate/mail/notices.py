@@ -145,11 +145,15 @@ def _happened(translate: Callable[[str], str], kind: EventKind) -> tuple[str, st
                 "Sessions of your account were ended on {when}. To go on there, sign in again."
             )
         case _:
-            return _guessed_or_opened(translate, kind)
+            return _used_or_tried(translate, kind)
 
 
-def _guessed_or_opened(translate: Callable[[str], str], kind: EventKind) -> tuple[str, str]:
+def _used_or_tried(translate: Callable[[str], str], kind: EventKind) -> tuple[str, str]:
     match kind:
+        case "verified_elsewhere":
+            return translate("Your account at {portal} was used from somewhere new"), translate(
+                "On {when} a code of yours was confirmed from a network or browser from which it never was before."
+            )
         case "guessing_noticed":
             return translate("Wrong codes were entered for your account at {portal}"), translate(
                 "Several wrong codes in a row were entered for your account until {when}."

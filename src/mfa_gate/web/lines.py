@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.browsers import browser_name
 from mfa_gate.core.events import ORG, SYSTEM
 from mfa_gate.core.policy import is_exempt
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Recorded
 from mfa_gate.web.admin_views import ExemptionShown
-from mfa_gate.web.browsers import browser_name
 from mfa_gate.web.views import HistoryLine, SessionLine, Way
 
 

@@ -45,6 +45,10 @@ TELLINGS: Mapping[str, Telling] = {
         N_("App disabled"), N_("The authenticator app of {person} was disabled after too many wrong codes.")
     ),
     "verified": Telling(N_("Code confirmed"), N_("{person} confirmed with a code.")),
+    "verified_elsewhere": Telling(
+        N_("From elsewhere"),
+        N_("{person} confirmed with a code from a network or browser that was new."),
+    ),
     "code_rejected": Telling(N_("Wrong code"), N_("A wrong code was entered for {person}.")),
     "account_paused": Telling(N_("Paused"), N_("{person} was paused after too many wrong codes.")),
     "tried_while_paused": Telling(

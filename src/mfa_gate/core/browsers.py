@@ -29,8 +29,11 @@ _SYSTEMS = (
 
 def browser_name(user_agent: str) -> str:
     """Such as `Firefox on Linux`; another client by the first words of its own; `?` where it says nothing."""
+    return known_browser(user_agent) or printable(user_agent.strip(), LONGEST) or "?"
+
+
+def known_browser(user_agent: str) -> str:
+    """The same, but only in words of ours: empty for another client."""
     browser = next((name for sign, name in _BROWSERS if sign in user_agent), None)
     system = next((name for sign, name in _SYSTEMS if sign in user_agent), None)
-    if browser is None:
-        return printable(user_agent.strip(), LONGEST) or "?"
-    return f"{browser} on {system}" if system else browser
+    return f"{browser} on {system}" if browser and system else browser or ""
