@@ -1,5 +1,7 @@
 """What `[mail]` may say, and that it never says a password."""
 
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,20 @@ def test_a_folder_needs_nothing_else() -> None:
     assert mail.server is None
     assert mail.leaves
     assert not Mail().leaves
+
+
+def test_what_the_how_to_says_can_be_written() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "mail.md"
+    (block,) = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    data = {
+        "public_url": "https://portal.example.org",
+        "identity": [{"source": "remote_user"}],
+        "store": {"url": "sqlite:///srv/gate.db"},
+        **tomllib.loads(block),
+    }
+    mail = Settings.from_mapping(data, Path("/etc"), {"MAIL_PASSWORD": "hunter2"}).mail
+    assert mail.server == MailServer(host="mail.example.org", port=587, protection="starttls")
+    assert (mail.domain, mail.admins) == ("example.org", "it-security@example.org")
 
 
 def test_the_password_comes_from_elsewhere_and_is_never_shown() -> None:
