@@ -4,6 +4,7 @@ A roster is the organization's own list of its people. It decides who is active 
 an administrator, and touches no factor. Pure; where rows come from and where they lie it must not know.
 """
 
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -30,7 +31,7 @@ class RosterHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rows: int = 0
 
 
-class RosterRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RosterRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """One person as a roster names them. `gone`: a roster named them before, and this one does not any more."""
 
     realm: str
@@ -41,7 +42,7 @@ class RosterRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     active: bool = True
     gone: bool = False
 
-    @property
+    @cached_property
     def account_id(self) -> str:
         """Whose row it is."""
         return account_id(self.realm, self.subject)

@@ -100,11 +100,12 @@ def _header(key_id: str) -> bytes:
 
 def _encode(place: tuple[str | int, ...]) -> bytes:
     # Security: each part carries its type and length. Merely joined, ("a", "bc") and ("ab", "c") would be one place.
-    parts = []
-    for part in place:
-        raw = str(part).encode()
-        parts.append((b"i" if isinstance(part, int) else b"s") + len(raw).to_bytes(4, "big") + raw)
-    return b"".join(parts)
+    return b"".join([_part(part) for part in place])
+
+
+def _part(part: str | int) -> bytes:
+    raw = part.encode() if isinstance(part, str) else b"%d" % part
+    return (b"s" if isinstance(part, str) else b"i") + len(raw).to_bytes(4) + raw
 
 
 def _name(place: tuple[str | int, ...]) -> str:

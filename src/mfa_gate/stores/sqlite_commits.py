@@ -1,6 +1,7 @@
 """Decides whether a commit to an SQLite store may happen, and writes all of it; it begins and ends no transaction."""
 
 import sqlite3
+from collections import Counter
 from contextlib import suppress
 from typing import Literal
 
@@ -17,7 +18,7 @@ from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import EVERYTHING, POLICY, TRAFFIC_CAP, Documents, Ledger
 from mfa_gate.stores.index import index_of
 from mfa_gate.stores.registers import Register, after_change, without_session
-from mfa_gate.stores.sqlite_index import place
+from mfa_gate.stores.sqlite_index import Tally, place, write_tally
 from mfa_gate.stores.sqlite_trail import ledger_of, orphaned, register_of
 
 CHANGES_KEPT = 10_000
@@ -32,8 +33,7 @@ class Transaction:
         self._db = db
         self._documents = documents
         self._audit_keys = audit_keys
-        self._counted: Ledger | None = None
-        """The ledger while many commits are counted together."""
+        self._together: _Together | None = None
 
     def found(self, store_id: str, now: int, actor: Actor) -> None:
         """Write what a store has from its first moment: its id, the proof of its keys, and a policy that is off."""
@@ -50,16 +50,18 @@ class Transaction:
 
     def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
         """Commit many accounts, each by itself; ids of those that somebody else had changed."""
-        before = self._counted = ledger_of(self._db, self._documents)
+        together = self._together = _Together(ledger_of(self._db, self._documents))
         refused = []
         for change in changes:
             try:
                 self.commit(change, now)
             except StaleState:  # it is raised before anything is written
                 refused.append(change.account.id)
-        after, self._counted = self._counted, None
-        if after != before:
-            self._db.execute("UPDATE store SET ledger = ?", (self._documents.seal_ledger(after),))
+        self._together = None
+        if len(refused) < len(changes):
+            self._write_ledger(together.ledger)
+            write_tally(self._db, together.tally)
+            self._trim(together.last_change)
         return tuple(refused)
 
     def commit(self, change: Change, now: int) -> Account:
@@ -68,7 +70,7 @@ class Transaction:
         if change.spend is not None:
             self._spend(change.account.id, change.spend, register, now)
         account = replace(change.account, version=change.account.version + 1)
-        self._write_account(account)
+        self._write_account(account, is_new=stored is None)
         after = after_change(
             register or Register(),
             change,
@@ -186,7 +188,7 @@ class Transaction:
         if self._documents.challenge(account_id, challenge_id, sealed).expires_at <= now:
             raise StaleState("The challenge has expired.")
 
-    def _write_account(self, account: Account) -> None:
+    def _write_account(self, account: Account, *, is_new: bool) -> None:
         sealed = self._documents.seal_account(account)
         self._db.execute(
             "INSERT INTO account (id, version, sealed, name_key, email_key, subject_key, last_verified_at) "
@@ -194,7 +196,8 @@ class Transaction:
             "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
             (account.id, account.version, sealed),
         )
-        place(self._db, account.id, index_of(account))
+        tally = self._together.tally if self._together else None
+        place(self._db, account.id, index_of(account), tally, is_new=is_new)
 
     def _write_policy(self, policy: Policy) -> None:
         sealed = self._documents.seal_policy(policy)
@@ -252,17 +255,36 @@ class Transaction:
         sealed = self._documents.seal_register(account_id, replace(after, head=head))
         self._db.execute("REPLACE INTO register VALUES (?, ?)", (account_id, sealed))
         if events or before is None:
-            known = self._counted or ledger_of(self._db, self._documents)
+            known = self._together.ledger if self._together else ledger_of(self._db, self._documents)
             ledger = Ledger(chains=known.chains + (before is None), events=known.events + len(events))
-            if self._counted:
-                self._counted = ledger
+            if self._together:
+                self._together.ledger = ledger
             else:
-                self._db.execute("UPDATE store SET ledger = ?", (self._documents.seal_ledger(ledger),))
+                self._write_ledger(ledger)
+
+    def _write_ledger(self, ledger: Ledger) -> None:
+        self._db.execute("UPDATE store SET ledger = ?", (self._documents.seal_ledger(ledger),))
 
     def _announce(self, name: str) -> None:
-        """Tell the feed what changed; old lines go, and who reads too late is told that everything changed."""
+        """Tell the feed what changed."""
         seq = self._db.execute("INSERT INTO change (account) VALUES (?)", (name,)).lastrowid or 0
-        self._db.execute("DELETE FROM change WHERE seq <= ?", (seq - CHANGES_KEPT,))
+        if self._together:
+            self._together.last_change = seq
+        else:
+            self._trim(seq)
+
+    def _trim(self, last: int) -> None:
+        """Old lines of the feed go; who reads too late is told that everything changed."""
+        self._db.execute("DELETE FROM change WHERE seq <= ?", (last - CHANGES_KEPT,))
+
+
+class _Together:
+    """What many commits in one transaction write once."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.tally: Tally = Counter()
+        self.last_change = 0
 
 
 def _refuse_foreign(account: Account, owner: str) -> None:

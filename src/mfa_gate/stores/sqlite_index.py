@@ -1,6 +1,7 @@
 """Decides how an account is put into the lists of an SQLite store, and how those are counted."""
 
 import sqlite3
+from collections import Counter
 from typing import Final
 
 from mfa_gate.core.errors import RecordCorrupt
@@ -14,12 +15,25 @@ _UNREADABLE: Final = "unreadable"
 """How somebody stands whose record cannot be read: in no list."""
 
 
-def place(db: sqlite3.Connection, account_id: str, row: IndexRow) -> None:
-    """Put an account where it belongs, and take it away from where it was."""
-    before = dict(db.execute("SELECT scope, stands FROM member WHERE id = ?", (account_id,)).fetchall())
-    (stood,) = db.execute("SELECT stands FROM account WHERE id = ?", (account_id,)).fetchone()
-    _count(db, before, -1)
-    _count(db, {EVERYONE: stood}, -1)
+Tally = Counter[tuple[str, str]]
+"""By how many the lists of (scope, how somebody stands) have grown."""
+
+
+def place(
+    db: sqlite3.Connection,
+    account_id: str,
+    row: IndexRow,
+    tally: Tally | None = None,
+    *,
+    is_new: bool = False,
+) -> None:
+    """Put an account where it belongs, and take it away from where it was, unless it is new.
+
+    Where many are placed together, `tally` collects what `write_tally` writes once they all are.
+    """
+    grown: Tally = Counter() if tally is None else tally
+    if not is_new:
+        _take_away(db, account_id, grown)
     db.execute(
         "UPDATE account SET stands = ?, until = ?, seen_at = ?, made_at = ?, last_verified_at = ?, name_key = ?, "
         "email_key = ?, subject_key = ?, email_shared = ?, subject_shared = ? WHERE id = ?",
@@ -37,7 +51,6 @@ def place(db: sqlite3.Connection, account_id: str, row: IndexRow) -> None:
             account_id,
         ),
     )
-    db.execute("DELETE FROM member WHERE id = ?", (account_id,))
     db.executemany(
         "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -54,7 +67,26 @@ def place(db: sqlite3.Connection, account_id: str, row: IndexRow) -> None:
             for scope in row.scopes
         ],
     )
-    _count(db, dict.fromkeys((EVERYONE, *row.scopes), row.stands), +1)
+    for scope in (EVERYONE, *row.scopes):
+        grown[scope, row.stands] += 1
+    if tally is None:
+        write_tally(db, grown)
+
+
+def write_tally(db: sqlite3.Connection, tally: Tally) -> None:
+    """Write by how much the lists have grown."""
+    db.executemany(
+        "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (scope, stands) DO UPDATE SET size = size + excluded.size",
+        [(*place, number) for place, number in tally.items() if number and place[1] not in {"", _UNREADABLE}],
+    )
+
+
+def _take_away(db: sqlite3.Connection, account_id: str, tally: Tally) -> None:
+    (stood,) = db.execute("SELECT stands FROM account WHERE id = ?", (account_id,)).fetchone()
+    tally[EVERYONE, stood] -= 1
+    for place in db.execute("SELECT scope, stands FROM member WHERE id = ?", (account_id,)).fetchall():
+        tally[place] -= 1
+    db.execute("DELETE FROM member WHERE id = ?", (account_id,))
 
 
 def place_all(connections: Connections, documents: Documents) -> None:
@@ -79,10 +111,3 @@ def place_all(connections: Connections, documents: Documents) -> None:
                     db.execute("UPDATE account SET stands = ? WHERE id = ?", (_UNREADABLE, account_id))
                 else:
                     place(db, account_id, index_of(account))
-
-
-def _count(db: sqlite3.Connection, lists: dict[str, str], number: int) -> None:
-    db.executemany(
-        "INSERT INTO tally VALUES (?, ?, ?) ON CONFLICT (scope, stands) DO UPDATE SET size = size + excluded.size",
-        [(scope, stands, number) for scope, stands in lists.items() if stands not in {"", _UNREADABLE}],
-    )
