@@ -14,6 +14,8 @@ from tests.web.pseudo import LANGUAGE as PSEUDO
 VENDOR = Path(__file__).parent / "vendor"
 AXE = (VENDOR / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+NARROW = ["color-contrast", "target-size", "scrollable-region-focusable"]
+"""What axe may see otherwise on a phone than on a desk."""
 TOO_SMALL = """() => {
   const targets = ["button", ".button", "select", "summary", ".choice", ".chip", "nav a", "footer a", ".under a",
     ".others a", "input:not([type=hidden], [type=checkbox], [type=radio])"];
@@ -23,6 +25,9 @@ TOO_SMALL = """() => {
 }"""
 RUN = """async (rules) => (await axe.run(document, {runOnly: rules, resultTypes: ["violations"], preload: false}))
   .violations.flatMap(({id, nodes}) => nodes.map(({html}) => `${id}: ${html}`))"""
+CUT_OFF = """() => [...document.querySelectorAll(".card")]
+  .filter((card) => card.scrollWidth > card.clientWidth + 1).map((card) => card.outerHTML.slice(0, 99))"""
+BETWEEN = (650, 970)
 DESK, PHONE = ViewportSize(width=1200, height=900), ViewportSize(width=390, height=844)
 # `onward` leaves at once, for a page that is not here.
 SHOWN = [name for name in samples.VIEWS if name != "onward"]
@@ -59,7 +64,10 @@ def test_every_page_is_accessible(chromium: Browser, address: str) -> None:
         page.emulate_media(color_scheme="dark")
         complaints += [f"{name} in the dark: {found}" for found in violations(page, ["color-contrast"])]
         page.set_viewport_size(PHONE)
-        complaints += [f"{name} on a phone: {found}" for found in violations(page, RULES)]
+        complaints += [f"{name} on a phone: {found}" for found in violations(page, NARROW)]
+        for width in BETWEEN:
+            page.set_viewport_size({"width": width, "height": 900})
+            complaints += [f"{name} at {width} px: cut off: {html}" for html in page.evaluate(CUT_OFF)]
         page.set_viewport_size(DESK)
         page.emulate_media(color_scheme="light")
     context.close()
