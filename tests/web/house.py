@@ -245,6 +245,14 @@ class Browser:
             str(each["name"]): str(each.get("value", ""))
             for each in fields
             if each.get("name") and (each.get("type") != "checkbox" or each.has_attr("checked"))
+        } | {
+            # A browser leaves out the line break with which a textarea begins.
+            **{str(each["name"]): each.text.removeprefix("\n") for each in form.find_all("textarea")},
+            **{
+                str(each["name"]): str(option["value"])
+                for each in form.find_all("select")
+                for option in each.select("option[selected]")
+            },
         }
 
     def submit(self, action: str, *, follow: bool = True, **fields: str) -> Response:

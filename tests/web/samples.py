@@ -9,7 +9,6 @@ from mfa_gate.web.admin_views import (
     AdminAudit,
     AdminExport,
     AdminOverview,
-    AdminPolicies,
     AdminReminderRun,
     AdminReminders,
     AdminUser,
@@ -19,13 +18,21 @@ from mfa_gate.web.admin_views import (
     ExemptionShown,
     ExemptPerson,
     OutcomeChip,
-    PolicyEffect,
     ReachedLine,
     RemindBar,
     RemindersLine,
     StatusChip,
-    TrafficLine,
     UserLine,
+)
+from mfa_gate.web.policy_views import (
+    AdminPolicies,
+    AdminPolicyHistory,
+    ChangeLine,
+    PolicyEffect,
+    PolicyFields,
+    PolicyVersionLine,
+    TrafficLine,
+    WayAllowed,
 )
 from mfa_gate.web.rendering import View
 from mfa_gate.web.sentences import TELLINGS
@@ -572,6 +579,61 @@ ADMIN_VIEWS: dict[str, View] = {
     ),
     "admin-policies-saved": AdminPolicies(
         require=False, ticked=False, version=5, effect=EFFECT, saved="turned_off"
+    ),
+    "admin-policies-conflict": AdminPolicies(
+        require=True,
+        ticked=True,
+        version=6,
+        effect=EFFECT,
+        refused="stale",
+        theirs=(
+            ChangeLine(field="idle_ttl_seconds", before="1800", after="600"),
+            ChangeLine(field="required_groups", before="none", after="nurses, doctors"),
+            ChangeLine(field="allowed_factors", before="totp, recovery_code", after="totp"),
+        ),
+        asks_code=True,
+        code_problem="missing",
+        misfit="grace_seconds",
+        fields=PolicyFields(
+            remind=True,
+            required_groups="nurses\ndoctors",
+            left_out_groups="service accounts of the laboratory",
+            ways=(
+                WayAllowed(kind="totp", allowed=True, needed=True),
+                WayAllowed(kind="recovery_code", allowed=True, without="administrators"),
+            ),
+            session_hours="8",
+            idle_minutes="10",
+            grace_days="900",
+            grace_from="first_seen",
+            grace_counts_from=NOW - 20 * DAY,
+            grace_anew=True,
+            reason="Two more weeks for the night shift",
+            unusual=("grace", "groups", "ways", "times", "remind"),
+        ),
+        changed_at=NOW - 5,
+        changed_by="Robin Admin",
+    ),
+    "admin-policy-history": AdminPolicyHistory(
+        versions=(
+            PolicyVersionLine(
+                version=3,
+                changed_at=NOW - 5,
+                changed_by="Robin Admin",
+                reason="Two weeks for everybody",
+                changes=(
+                    ChangeLine(field="require_two_step", before="off", after="on"),
+                    ChangeLine(field="grace_seconds", before="0", after=str(14 * DAY)),
+                    ChangeLine(field="grace_from", before="policy", after="first_seen"),
+                    ChangeLine(field="session_ttl_seconds", before="43200", after="90"),
+                ),
+            ),
+            PolicyVersionLine(
+                version=2, changed_at=NOW - 9 * DAY, changed_by="ops (shell)", reason="", changes=()
+            ),
+            PolicyVersionLine(version=1, changed_at=NOW - 90 * DAY, changed_by=None, reason="", changes=None),
+        ),
+        next_href="/mfa/admin/settings/policies/history?before=1",
     ),
     "admin-audit": AdminAudit(
         lines=HISTORY,

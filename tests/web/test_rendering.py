@@ -16,11 +16,22 @@ from tests.web.pseudo import PseudoTranslations
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script>{{ 7*7 }}\u202egnp.exe"
 VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-FLAGS = {"autofocus", "checked", "data-again", "data-print", "hidden", "novalidate", "popover", "selected"}
+FLAGS = {
+    "autofocus",
+    "checked",
+    "data-again",
+    "data-print",
+    "hidden",
+    "novalidate",
+    "open",
+    "popover",
+    "selected",
+}
 NOT_OURS = {
     "Questions? Ask the help desk",
     "alice · alice@example.test staff billing",
     "Lost phone, called back at the number on file",
+    "Two weeks for everybody",
     "Hardware key ordered, arrives next week",
     # The detail of a refusal is in English, for whoever is asked for help.
     "The path cannot be judged: an empty segment. Ask for it in its plain form.",

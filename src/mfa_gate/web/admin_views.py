@@ -218,57 +218,6 @@ class AdminAct(Struct, frozen=True, kw_only=True):
     pause: Pause | None = None
 
 
-class TrafficLine(Struct, frozen=True, kw_only=True):
-    """Requests that nobody can be named for, while the policy is off."""
-
-    place: str
-    """The first segment of the path."""
-    credentials: str | None
-    """What came with them, such as `authorization`; `None` for nothing."""
-    count: int
-
-
-class PolicyEffect(Struct, frozen=True, kw_only=True):
-    """What would happen if the switch were turned on now."""
-
-    asked_to_set_up: int
-    never_signed_in: int = 0
-    unattributed: tuple[TrafficLine, ...] = ()
-    """Kinds of traffic that nobody can be named for and that would be refused, the most frequent first."""
-    asked_href: str | None = None
-
-
-class AdminPolicies(Struct, frozen=True, kw_only=True):
-    """Admin, Settings, Policies, section Security.
-
-    * `POST admin/settings/policies`: `require_two_step` = `1` if ticked, `version`, `code` (may be empty)
-    """
-
-    require: bool
-    """As it is saved."""
-    ticked: bool
-    """As the checkbox stands: differs from `require` when a save was answered with a question."""
-    version: int
-    effect: PolicyEffect
-    enrolled: int = 0
-    """How many people have two-step and keep it when the switch is turned off."""
-    missing: int = 0
-    """How many people of whom it is required have not set it up."""
-    missing_href: str | None = None
-    exempt: int = 0
-    exempt_href: str | None = None
-    actor_enrolled: bool = True
-    """Whether the acting administrator has two-step; otherwise turning on is refused."""
-    refused: Literal["actor_not_enrolled", "stale"] | None = None
-    needs_code: bool = True
-    """Whether turning off asks for a fresh code."""
-    code_problem: CodeProblem | None = None
-    pause: Pause | None = None
-    saved: Literal["turned_on", "turned_off", "unchanged"] | None = None
-    changed_at: int | None = None
-    changed_by: str | None = None
-
-
 class AuditKind(Struct, frozen=True, kw_only=True):
     """One choice in the audit's filter by kind."""
 

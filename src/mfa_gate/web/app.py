@@ -76,6 +76,7 @@ PAGES: Mapping[str, Table] = {
         "GET": admin_policy_pages.show_policies,
         "POST": admin_policy_pages.take_policies,
     },
+    "/admin/settings/policies/history": {"GET": admin_policy_pages.show_history},
     "/admin/users": {"GET": admin_pages.show_users},
     "/admin/reminders": {
         "GET": admin_reminder_pages.show_reminders,

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from mfa_gate.web import admin_views, assets, dates, sentences, theme, translations, views
+from mfa_gate.web import admin_views, assets, dates, policy_views, sentences, theme, translations, views
 
 View = (
     views.SetupChoose
@@ -26,7 +26,8 @@ View = (
     | admin_views.AdminUsers
     | admin_views.AdminUser
     | admin_views.AdminAct
-    | admin_views.AdminPolicies
+    | policy_views.AdminPolicies
+    | policy_views.AdminPolicyHistory
     | admin_views.AdminAudit
     | admin_views.AdminExport
     | admin_views.AdminReminders
@@ -50,7 +51,8 @@ TEMPLATES: Mapping[type[View], str] = {
     admin_views.AdminUsers: "admin/users.html",
     admin_views.AdminUser: "admin/user.html",
     admin_views.AdminAct: "admin/act.html",
-    admin_views.AdminPolicies: "admin/policies.html",
+    policy_views.AdminPolicies: "admin/policies.html",
+    policy_views.AdminPolicyHistory: "admin/policy_history.html",
     admin_views.AdminAudit: "admin/audit.html",
     admin_views.AdminExport: "admin/export.html",
     admin_views.AdminReminders: "admin/reminders.html",
