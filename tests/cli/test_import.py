@@ -59,6 +59,17 @@ def test_people_who_never_signed_in_are_people(shell: Shell, file: Path) -> None
     assert "whole" in shell("audit", "verify", code=0).output
 
 
+def test_who_signed_in_and_is_on_no_roster(shell: Shell, file: Path) -> None:
+    shell.visits("stranger")
+    shell.visits("user7")
+    shell("users", "import", str(file), *REASON)
+    assert names(shell, "--unlisted") == ["admin", "stranger"]
+    assert not shell.json("users", "show", "stranger")["listed"]
+    shown = shell.json("users", "show", "user7")
+    assert (shown["listed"], shown["groups"]) == (True, ["staff"])
+    assert "on the roster" in shell("users", "show", "user7").output
+
+
 def test_a_dry_run_changes_nothing(shell: Shell, file: Path) -> None:
     before = names(shell)
     out = shell("users", "import", str(file), "--dry-run").output

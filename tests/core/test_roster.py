@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, Listing
 from mfa_gate.core.events import SYSTEM, Event
+from mfa_gate.core.policy import Policy, standing
 from mfa_gate.core.roster import NEW_ADDRESS_SECONDS, RosterRow, former_email, listed, proof_email
 from mfa_gate.core.transitions import seen
 from tests.core.samples import ALICE, ENROLLED, NEWCOMER, NOW
@@ -87,6 +88,16 @@ def test_a_roster_makes_nobody_an_administrator() -> None:
     told = replace(account, groups=("staff", "admins"))
     assert told.all_groups == ("staff", "admins")
     assert NEWCOMER.all_groups == ()
+
+
+def test_groups_of_the_roster_count_where_the_policy_names_groups() -> None:
+    account = on_record(replace(ROW, groups=("Ward-3",)))
+    policy = Policy(version=2, require_two_step=True, required_groups=("ward-3",))
+    assert standing(account, policy, NOW).required
+    assert not standing(NEWCOMER, policy, NOW).required
+    left_out = Policy(version=2, require_two_step=True, left_out_groups=("Ward-3",))
+    assert not standing(account, left_out, NOW).required
+    assert standing(NEWCOMER, left_out, NOW).required
 
 
 def test_the_portal_moves_no_address_that_the_roster_names() -> None:

@@ -45,20 +45,25 @@ for _act in (exempt, import_, remind, reset, sign_out):
 @users.command("list")
 @click.option("--status", type=click.Choice(get_args(Status)), help="Only people with this status.")
 @click.option("--q", "prefix", default="", help="Only those whose name, e-mail or account name begins so.")
+@click.option("--unlisted", is_flag=True, help="Only those who signed in and whom no roster names.")
 @json_option
 @settings_option
 @pass_invocation
-def list_(invocation: Invocation, status: Status | None, prefix: str, *, as_json: bool) -> None:
-    """List everybody whom the gate has seen."""
+def list_(
+    invocation: Invocation, status: Status | None, prefix: str, *, unlisted: bool, as_json: bool
+) -> None:
+    """List everybody whom the gate has seen or a roster names."""
     with invocation.opened() as gate:
         pages = _pages(gate, status, prefix)
+        if unlisted:
+            pages = (tuple(row for row in page if row.account.listing is None) for page in pages)
         if as_json:
             say_list(_row_as_json(row) for page in pages for row in page)
             return
         say_table(
             ("USER", "NAME", "E-MAIL", "REALM", "STATUS", "FACTORS", "LAST VERIFIED"),
             ([_row(row) for row in page] for page in pages),
-            empty="Nobody." if status or prefix else "The gate has seen nobody yet.",
+            empty="Nobody." if status or prefix or unlisted else "The gate has seen nobody yet.",
         )
 
 
@@ -117,7 +122,7 @@ def _row_as_json(row: "Row") -> dict[str, object]:
         "realm": account.realm,
         "name": account.name,
         "email": account.email,
-        "groups": account.groups,
+        "groups": account.all_groups,
         "status": row.status,
         "factors": _factors(account),
         "last_verified_at": account.last_verified_at or None,
@@ -134,7 +139,7 @@ def _profile_as_json(profile: "Profile", role: str, now: int) -> dict[str, objec
         "realm": account.realm,
         "name": account.name,
         "email": account.email,
-        "groups": account.groups,
+        "groups": account.all_groups,
         "role": role or None,
         "status": profile.standing.status,
         "required": profile.standing.required,
@@ -142,6 +147,7 @@ def _profile_as_json(profile: "Profile", role: str, now: int) -> dict[str, objec
         "deadline": profile.standing.deadline,
         "paused_until": _paused_until(account),
         "exemption": _exemption_as_json(account, now),
+        "listed": account.listing is not None,
         "first_seen_at": account.first_seen_at or None,
         "two_step_since": account.two_step_since or None,
         "last_verified_at": account.last_verified_at or None,
@@ -175,7 +181,7 @@ def _say_profile(profile: "Profile", role: str, now: int) -> None:
         ("realm", account.realm),
         ("name", account.name),
         ("e-mail", account.email),
-        ("groups", ", ".join(account.groups)),
+        ("groups", ", ".join(account.all_groups)),
         ("role", role.replace("_", " ")),
         ("status", f"{profile.standing.status} ({required})"),
         ("paused until", until if isinstance(until, str) else f"{moment(until)} UTC" if until else ""),
@@ -185,6 +191,7 @@ def _say_profile(profile: "Profile", role: str, now: int) -> None:
         ("approved by", str(exemption["approved_by"]) if exemption else ""),
         ("factors", ", ".join(_factors(account))),
         ("codes left", str(len(account.recovery.hashes)) if account.recovery else ""),
+        ("on the roster", "yes" if account.listing else ""),
         ("first seen", moment(account.first_seen_at)),
         ("two-step since", moment(account.two_step_since)),
         ("last verified", moment(account.last_verified_at)),

@@ -176,11 +176,11 @@ def _rule(account: Account, policy: Policy) -> tuple[Because, str]:
     # Security: leaving out relaxes, so a group must be named byte for byte; requiring fits every spelling of it.
     """
     for group in policy.left_out_groups:
-        if group in account.groups:
+        if group in account.all_groups:
             return "left_out_group", group
     if not policy.required_groups:
         return "everyone", ""
-    theirs = {fold_subject(group) for group in account.groups}
+    theirs = {fold_subject(group) for group in account.all_groups}
     for group in policy.required_groups:
         if fold_subject(group) in theirs:
             return "group", group
@@ -263,7 +263,7 @@ def allowed_factors(account: Account, policy: Policy) -> tuple[FactorKind, ...]:
     """The kinds of factor that the policy takes of this person, in its order."""
     if not policy.group_factors:
         return policy.allowed_factors
-    theirs = {fold_subject(group) for group in account.groups}
+    theirs = {fold_subject(group) for group in account.all_groups}
     rules = [rule for rule in policy.group_factors if fold_subject(rule.group) in theirs]
     return tuple(kind for kind in policy.allowed_factors if all(kind in rule.factors for rule in rules))
 

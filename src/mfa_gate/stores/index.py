@@ -84,7 +84,7 @@ def index_of(account: Account) -> IndexRow:
         seen_at=own_begin(account, "first_seen") if is_new else 0,
         made_at=own_begin(account, "created") if is_new else 0,
         last_verified_at=max(0, account.last_verified_at),
-        scopes=(*unseen, *map(group_scope, dict.fromkeys(account.groups))),
+        scopes=(*unseen, *map(group_scope, dict.fromkeys(account.all_groups))),
     )
 
 

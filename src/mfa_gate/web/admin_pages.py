@@ -160,7 +160,7 @@ def _user_line(caller: Caller, row: Row) -> UserLine:
         ways=("totp",) if account.totps else (),
         last_confirmed_at=account.last_verified_at or None,
         deadline=standing(account, caller.visitor.policy, caller.call.now).deadline,
-        groups=account.groups,
+        groups=account.all_groups,
         may_remind=may_remind(caller, account, row.status),
     )
 

@@ -98,7 +98,7 @@ def _user(account: Account, status: Status, policy: Policy, now: int) -> User:
         realm=account.realm,
         name=account.name,
         email=account.email,
-        groups=account.groups,
+        groups=account.all_groups,
         status=status,
         factors=usable_factors(account, policy),
         deadline=standing(account, policy, now).deadline,
