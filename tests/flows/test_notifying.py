@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,6 +188,22 @@ class TestWhatIsNew:
         teller.turn()
         assert teller.queue.marks == store.stream.reached().positions
         assert len(teller.queue.waiting) == 3
+
+    def test_an_event_that_cannot_be_read_keeps_nobody_from_hearing(
+        self, store: Store, server: MailServer, teller: Teller, tmp_path: Path
+    ) -> None:
+        for subject in ("alice", "bob"):
+            happened(store, subject, "reset")
+        with sqlite3.connect(tmp_path / "gate.db") as db:
+            for what in ('{"kind":"of_tomorrow"}', "\udcff"):
+                db.execute(
+                    "UPDATE audit SET record = ? WHERE position = (SELECT MIN(position) FROM audit "
+                    "WHERE kind = 'reset')",
+                    (what.encode(errors="surrogateescape"),),
+                )
+        db.close()
+        teller.turn()
+        assert to(server) == {"bob@example.org": 1}
 
 
 class TestFloods:

@@ -1,6 +1,8 @@
 """What every store does with the queue of notices, in sentences of `ports.Notices`."""
 
+import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,10 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import account_id
 from mfa_gate.core.errors import MfaGateError, StaleState
-from mfa_gate.core.notices import Notice, NoticeQueue, Told
+from mfa_gate.core.notices import LETTERS, Notice, NoticeQueue, Told
+from mfa_gate.mail.folder import FolderPost
 from mfa_gate.stores.sealing import Sealer
+from tests.mail.office import Teller, happened, seen
 from tests.stores.contract import ADMIN, NOW, Backend, at_once
 from tests.stores.files import KEYS, sealer
 
@@ -64,6 +68,25 @@ class NoticesContract(ABC):
         found = at_once(10, lambda number: store.notices.save(replace(first, tries=number)))
         (done,) = [each for each in found if not isinstance(each, MfaGateError)]
         assert store.notices.queue() == done
+
+    def test_whatever_is_committed_is_told_once_whoever_it_is_about(
+        self, store: Backend, tmp_path: Path
+    ) -> None:
+        people = [f"user-{number}" for number in range(10)]
+        teller = Teller(store, FolderPost(tmp_path / "mail"), admins=("root",))
+        for subject in ("root", *people):
+            seen(store, subject)
+        for half in (people[:5], people[5:]):
+            for subject in half:
+                happened(store, subject, "reset", notify=("owner", "admins"), at=teller.now)
+            teller.turn()
+            teller.turn()
+            teller.now += 7200
+        mails = [path.read_text("utf-8") for path in (tmp_path / "mail").iterdir()]
+        told = Counter(re.findall(r"^To: <?(\S+?)@", "\n".join(mails), re.MULTILINE))
+        assert told == Counter(people) + Counter(root=2 * LETTERS + 1)
+        assert sum(f"Subject: Example Files: Reset ({10 - 2 * LETTERS})" in mail for mail in mails) == 1
+        assert store.notices.queue().waiting == ()
 
     def test_it_is_sealed_and_sealed_anew(self, store: Backend, tmp_path: Path) -> None:
         newer = self.reopen(tmp_path, sealer(BOTH_KEYS, "2026-02"))

@@ -4,6 +4,7 @@ Read out of the trail: whatever was committed is told at least once, also after 
 A letter that leaves twice has the same Message-ID. It knows neither SMTP nor what a letter says.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from mfa_gate.core.checkpoints import Entry
 from mfa_gate.core.errors import MailUnavailable, OutcomeUnknown, StaleState
 from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.mailboxes import mailbox_of
@@ -43,6 +45,7 @@ READ_AT_MOST: Final = 5_000
 """Events of a shard that are read in one turn; a trail that nobody has read for long takes several."""
 BATCH: Final = 10
 """Letters between two saves: after a crash at most so many leave once more."""
+log = logging.getLogger("mfa_gate")
 _READ = msgspec.json.Decoder(Event)
 
 
@@ -99,10 +102,10 @@ class Notifying:
             while queue.marks.get(shard, 0) < position and budget > 0 and not queue.is_full:
                 entries = self._stream.entries(shard, queue.marks.get(shard), AT_ONCE)
                 for entry in entries:
-                    event = _READ.decode(entry.record)
-                    if event.notify and is_news(event.at, now):
+                    event = _event(entry)
+                    if event is not None and is_news(event.at, now):
                         queue = self._queued(queue, event, entry.link.hex()[:32], entry.position)
-                    elif event.notify:
+                    elif event is not None:
                         late += 1
                     queue = replace(queue, marks={**queue.marks, shard: entry.position})
                     if queue.is_full:
@@ -225,3 +228,19 @@ class Notifying:
     @property
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _event(entry: Entry) -> Event | None:
+    """What somebody is told of.
+
+    # Security: an event that cannot be read, by a newer version's hand or a thief's, must not keep the others from
+    being told. That it was tampered with is found by whoever signs the trail.
+    """
+    try:
+        event = _READ.decode(entry.record)
+    except (msgspec.MsgspecError, ValueError):
+        log.warning(
+            "notices: the event at position %s cannot be read, and nobody is told of it", entry.position
+        )
+        return None
+    return event if event.notify else None
