@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mfa_gate.flows.alarming import say_what_endangers
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
 from mfa_gate.flows.settling import Settling
+from mfa_gate.flows.sinking import Sink, Sinking
 from mfa_gate.mailing import deadlines, notifying, reminding
 from mfa_gate.opening import Sources, checkpointer
 from mfa_gate.ports import Leases, Store
@@ -27,11 +28,14 @@ NOTICES: Final = Timing(name="notices", every_seconds=2)
 REMINDERS: Final = Timing(name="reminders", every_seconds=2)
 ROSTER: Final = Timing(name="roster", every_seconds=5)
 DEADLINES: Final = Timing(name="deadlines", every_seconds=10, first_after=60)
+SYSLOG: Final = Timing(name="audit syslog", every_seconds=2)
+WEBHOOK: Final = Timing(name="audit webhook", every_seconds=2)
 TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, HEALTH, NOTICES, REMINDERS, DEADLINES, ROSTER)
 
 
-def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> tuple[Jobs, Jobs, Jobs]:
-    """The jobs of one process: the quick ones, those that may take long, and those that wait for a mail server.
+def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> tuple[Jobs, ...]:
+    """The jobs of one process: the quick ones, those that may take long, those that wait for a mail server, and each
+    that waits for a place where events go.
 
     Each wants a thread of its own.
     """
@@ -49,7 +53,32 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
     )
     mail = tuple(make(settings, store, sources) for make in (_notices, _reminders, _deadlines))
     holder = _holder(sources)
-    return Jobs(store, quick, holder), Jobs(store, slow, holder), Jobs(store, mail, holder)
+    sinks = tuple((Job(timing=timing, run=run.turn),) for timing, run in sinking(settings, store))
+    return tuple(Jobs(store, jobs, holder) for jobs in (quick, slow, mail, *sinks))
+
+
+def timetable(settings: Settings) -> tuple[Timing, ...]:
+    """Every job that some process does."""
+    sinks = ((SYSLOG, settings.audit.syslog), (WEBHOOK, settings.audit.webhook))
+    return (*TIMETABLE, *(timing for timing, url in sinks if url))
+
+
+def sinking(settings: Settings, store: Store) -> tuple[tuple[Timing, Sinking], ...]:
+    """What brings events to the places that the settings name."""
+    audit = settings.audit
+    if not audit.syslog and not audit.webhook:
+        return ()
+    from mfa_gate.anchors.sinks import ToSyslog, ToWebhook  # noqa: PLC0415 - few have any, and slow to import
+    from mfa_gate.anchors.syslog import SyslogServer  # noqa: PLC0415
+    from mfa_gate.anchors.webhook import Webhook  # noqa: PLC0415
+
+    found: list[tuple[Timing, Sink]] = []
+    if audit.syslog:
+        found.append((SYSLOG, ToSyslog(SyslogServer(audit.syslog, audit.syslog_ca), store.store_id)))
+    if audit.webhook:
+        secret = b"" if audit.webhook_secret is None else audit.webhook_secret.reveal()
+        found.append((WEBHOOK, ToWebhook(Webhook(audit.webhook, secret), store.store_id)))
+    return tuple((timing, Sinking(store.stream, store, timing.name, sink)) for timing, sink in found)
 
 
 def reminder_jobs(settings: Settings, store: Store, sources: Sources) -> Jobs:
@@ -87,9 +116,9 @@ def _where_mail_leaves(settings: Settings, timing: Timing, run: Callable[[int], 
     return Job(timing=timing, run=run if settings.mail.leaves else lambda _: None)
 
 
-def how_jobs_stand(leases: Leases, now: int) -> tuple[Standing, ...]:
+def how_jobs_stand(settings: Settings, leases: Leases, now: int) -> tuple[Standing, ...]:
     """When each job was last done. Raises `StoreUnavailable`."""
-    return standing(TIMETABLE, leases.last_runs(), now)
+    return standing(timetable(settings), leases.last_runs(), now)
 
 
 def _holder(sources: Sources) -> str:

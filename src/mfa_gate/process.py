@@ -133,7 +133,7 @@ class PerProcess:
 
     def _help(self, store: Store, door: Door) -> tuple[Helper, ...]:
         """What goes on beside the requests of this process, each in a thread of its own."""
-        quick, slow, mail = background(self.settings, self._key(), store, self.sources)
+        quick, slow, mail, *sinks = background(self.settings, self._key(), store, self.sources)
 
         def turn(jobs: Jobs) -> None:
             jobs.turn(int(self.sources.clock()))
@@ -146,6 +146,7 @@ class PerProcess:
             ),
             Watch([partial(turn, slow)], name="mfa-gate-examination"),
             Watch([partial(turn, mail)], name="mfa-gate-mail"),
+            *(Watch([partial(turn, sink)], name="mfa-gate-sink") for sink in sinks),
         )
 
     def _bring_traffic(self, flush: Callable[[int], None]) -> None:

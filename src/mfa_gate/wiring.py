@@ -176,14 +176,7 @@ def build_services(
             authority, store, committer, store, desk, policy_changed=checker.forget_policy
         ),
         assistance=Assistance(authority, store, store, committer),
-        exporting=Exporting(
-            authority,
-            store,
-            store.stream,
-            store.store_id,
-            keyed.sign_checkpoint,
-            keyed.is_our_checkpoint,
-        ),
+        exporting=Exporting(authority, store, keyed.sign_checkpoint, keyed.is_our_checkpoint),
         reporting=Reporting(store, store, store, store, store),
         policy_history=PolicyHistory(store),
         reminders=Reminders(
@@ -207,7 +200,7 @@ def build_services(
         zone=zone_named(settings.time_zone),
         clock=sources.clock,
         random=sources.random,
-        ready=lambda: _readiness(store, int(sources.clock())),
+        ready=lambda: _readiness(settings, store, int(sources.clock())),
         observing=settings.mode == "observe",
         setup_code=settings.admin.setup_code,
         time_zone=settings.time_zone,
@@ -244,12 +237,12 @@ def _make_renderer(settings: Settings) -> "Renderer":
     )
 
 
-def _readiness(store: Store, now: int) -> "Readiness":
+def _readiness(settings: Settings, store: Store, now: int) -> "Readiness":
     from mfa_gate.web.services import Readiness
 
     try:
         store.policy()
-        return Readiness(jobs=how_jobs_stand(store, now))
+        return Readiness(jobs=how_jobs_stand(settings, store, now))
     except StoreUnavailable as error:
         return Readiness(missing=(str(error),))
 

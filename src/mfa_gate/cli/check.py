@@ -113,7 +113,7 @@ def _store_problems(
             newest = store.events(account_id=None, kind=None, before=None, limit=1)
             concerns = store.health(invocation.sources.clock())
             last = max([policy.changed_at, *(recorded.event.at for recorded in newest)])
-            jobs += how_jobs_stand(store, invocation.now)
+            jobs += how_jobs_stand(settings, store, invocation.now)
             upkeep = (*anchor_problems(settings, store, last), *job_problems(jobs))
         finally:
             store.close()

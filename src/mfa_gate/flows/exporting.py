@@ -29,7 +29,7 @@ from mfa_gate.flows.results import (
 from mfa_gate.flows.spreadsheets import csv_lines
 from mfa_gate.flows.trails import Item
 from mfa_gate.flows.visitor import Visitor
-from mfa_gate.ports import Policies, Stream
+from mfa_gate.ports import Store
 
 Form = Literal["jsonl", "csv"]
 COLUMNS: Final = (
@@ -58,19 +58,9 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
 class Exporting:
     """One per process. `sign` and `is_ours`: with the keys that sign checkpoints."""
 
-    def __init__(  # noqa: PLR0917 - what an export is made of
-        self,
-        authority: Authority,
-        policies: Policies,
-        stream: Stream,
-        store_id: str,
-        sign: Sign,
-        is_ours: IsOurs,
-    ) -> None:
+    def __init__(self, authority: Authority, store: Store, sign: Sign, is_ours: IsOurs) -> None:
         self._authority = authority
-        self._policies = policies
-        self._stream = stream
-        self._store_id = store_id
+        self._store = store
         self._sign = sign
         self._is_ours = is_ours
 
@@ -107,13 +97,13 @@ class Exporting:
 
     def _begun(self, sought: Sought, form: Form, actor: Actor, reason: str, now: int) -> Exported:
         # No record, no export: it is committed before anything is read, and is itself in what is exported.
-        self._policies.record((_exported(sought, form, actor, reason, now),), now)
-        items = chosen(self._stream, sought, self._is_ours)
+        self._store.record((_exported(sought, form, actor, reason, now),), now)
+        items = chosen(self._store.stream, sought, self._is_ours)
         if form == "csv":
             return Exported(form=form, lines=csv_lines(_rows(items)))
         begin = Begin(
-            store=self._store_id,
-            shards=self._stream.shards,
+            store=self._store.store_id,
+            shards=self._store.stream.shards,
             at=now,
             by=actor.shown,
             account=sought.account_id,

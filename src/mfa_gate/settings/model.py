@@ -12,6 +12,7 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, Identity, account_id
 from mfa_gate.settings import reading
+from mfa_gate.settings.audit import Audit
 from mfa_gate.settings.mail import Mail
 from mfa_gate.settings.roster import Roster
 from mfa_gate.settings.sections import Admin, Anchor, Keys, Portal, Store, set_field
@@ -74,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     portal: Portal = Portal()
     keys: Keys = Keys()
     anchor: Anchor = Anchor()
+    audit: Audit = Audit()
     admin: Admin = Admin()
     mail: Mail = Mail()
     roster: Roster = Roster()

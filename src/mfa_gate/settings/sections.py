@@ -140,8 +140,8 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
             value: str = getattr(self, key)
             why = "needs path beside it: what is sent is never read back, so that alone it detects nothing."
             require(not value or self.path is not None, f"[anchor] {key}", value, why)
-        _check_syslog(self.syslog)
-        _check_webhook(self.webhook)
+        check_syslog("[anchor] syslog", self.syslog)
+        check_webhook("[anchor] webhook", self.webhook)
 
 
 class Admin(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,15 +161,20 @@ def set_field(struct: msgspec.Struct, name: str, value: object) -> None:
     msgspec.structs.force_setattr(struct, name, value)
 
 
-def _check_syslog(url: str) -> None:
-    at, cure = "[anchor] syslog", "write udp://host:514, tcp://host:601 or tls://host:6514."
+def check_syslog(at: str, url: str, *, local: bool = False) -> None:
+    """Refuse what is no address of a syslog server; `local`: it may be a socket of this machine."""
+    if local and re.fullmatch(r"unix:///[^?#]+", url):
+        return
+    cure = "write udp://host:514, tcp://host:601 or tls://host:6514" + (
+        ", or unix:///dev/log." if local else "."
+    )
     found = re.fullmatch(r"(?:udp|tcp|tls)://(\[[0-9a-fA-F:]+\]|[^/?#@:\[\]]+)(?::([0-9]{1,5}))?", url)
     require(not url or (found and is_host(found[1].strip("[]").lower())), at, url, cure)
     require(not found or not found[2] or 0 < int(found[2]) < 65_536, at, url, cure)
 
 
-def _check_webhook(url: str) -> None:
-    at = "[anchor] webhook"
+def check_webhook(at: str, url: str) -> None:
+    """Refuse what is no address to post to."""
     found = re.match(r"https?://[^/?#]+", url)
     require(not url or (found and is_plain(url) and " " not in url), at, url, "write an https:// address.")
     if found:

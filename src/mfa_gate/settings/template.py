@@ -145,6 +145,12 @@ path = {anchor}
 # syslog = "tls://log.example.org:6514"
 # webhook = "https://hooks.example.org/mfa-gate"
 
+# Every event of the audit trail is sent there, too, in order; what is away for a while gets the rest later.
+# [audit]
+# syslog = "tls://log.example.org:6514"    # or "unix:///dev/log"
+# webhook = "https://hooks.example.org/mfa-gate-events"
+# webhook_secret = "env:MFA_GATE_WEBHOOK_SECRET"
+
 [admin]
 # Account names, or "group:NAME@portal" for a group that the source above reports.
 admins = {admins}

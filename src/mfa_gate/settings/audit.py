@@ -1,0 +1,36 @@
+"""Decides what `[audit]` holds: where events go beside the store; it must not know how they get there."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mfa_gate.settings.sections import check_syslog, check_webhook
+from mfa_gate.settings.values import Secret, require
+
+SHORTEST_SECRET: Final = 16
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """Where every event of the audit trail goes, beside the store."""
+
+    syslog: str = ""
+    """A syslog server that gets each event (RFC 5424): `tls://host:6514`, `tcp://host:601`, `udp://host:514`, or
+    `unix:///dev/log`."""
+    syslog_ca: Path | None = None
+    """What its certificate must be signed by; without it, by an authority that the system trusts."""
+    webhook: str = ""
+    """An address to which events are posted as JSON, signed: `https://…`."""
+    webhook_secret: Secret | None = None
+    """With what they are signed (HMAC-SHA256, as standardwebhooks.com has it)."""
+
+    def __post_init__(self) -> None:
+        check_syslog("[audit] syslog", self.syslog, local=True)
+        check_webhook("[audit] webhook", self.webhook)
+        cure = "only tls:// looks at a certificate. Take it out."
+        is_tls = self.syslog.startswith("tls:")
+        require(self.syslog_ca is None or is_tls, "[audit] syslog_ca", self.syslog_ca, cure)
+        secret = self.webhook_secret
+        signed = not self.webhook or (secret is not None and len(secret.reveal()) >= SHORTEST_SECRET)
+        why = f"what is posted is signed. Write at least {SHORTEST_SECRET} characters, as env:NAME or file:PATH."
+        require(signed, "[audit] webhook_secret", secret, why)
