@@ -257,3 +257,16 @@ def alarms(store: Store) -> list[Event]:
     """What was noticed so far."""
     found = store.events(account_id=ORG, kind="tampering_noticed", before=None, limit=9)
     return [recorded.event for recorded in found]
+
+
+@EVERYWHERE
+def test_J16_somebody_of_whom_every_trace_was_taken_is_missed_within_a_minute(burgled: Burgled) -> None:
+    """With the last event gone, too, Bob was never there, and who has his password begins anew; the trail is short."""
+    rig, store = burgled.rig, burgled.rig.town.store
+    until(lambda: store.stream.reached().checkpoint is not None)
+    burgled.erase(burgled.bob, *PARTS, "trail")
+    rig.clock.go(61)
+    assert rig.client("bob").get().code == "two_step_setup_required"
+    until(lambda: alarms(store))
+    assert any("fewer than were signed" in alarm.details["what"] for alarm in alarms(store))
+    assert {alarm.notify for alarm in alarms(store)} == {("admins",)}

@@ -53,13 +53,15 @@ class Portal:
 
 
 @contextmanager
-def served(app: App, folder: Path, mail: Mail | None = None) -> Iterator[Portal]:
+def served(
+    app: App, folder: Path, mail: Mail | None = None, *, store_url: str | None = None
+) -> Iterator[Portal]:
     """The portal of this kind, with a store of its own, until the block ends; mail goes there or into a folder."""
     clock = Clock()
     sources = Sources(clock=clock)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        site = make_site(folder, app, port=port, store_url=None, sources=sources, environ=os.environ)
+        site = make_site(folder, app, port=port, store_url=store_url, sources=sources, environ=os.environ)
         if mail is not None:
             site = replace(site, settings=replace(site.settings, mail=mail))
         gate = Gate(site.settings, sources=sources)

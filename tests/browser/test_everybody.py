@@ -1,4 +1,7 @@
-"""The whole story by people who do without scripts or a mouse, have a small phone, or read German in the dark."""
+"""The whole story by people who do without scripts or a mouse, have a small phone, or read German in the dark.
+
+With the journey on the real demo it is told on every kind of store: SQLite, Redis 7, Redis 8 and Valkey 9.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -31,15 +34,22 @@ class PhonePerson(Person):
 
 
 @pytest.mark.parametrize(
-    ("app", "kind", "context"),
+    ("app", "store_url", "kind", "context"),
     [
-        pytest.param("flask", Person, {"java_script_enabled": False}, id="without-scripts"),
-        pytest.param("starlette", KeyboardPerson, {}, id="keyboard-only"),
-        pytest.param("starlette", PhonePerson, PHONE, id="small-phone-dark-german"),
+        pytest.param("flask", "redis-8", Person, {"java_script_enabled": False}, id="without-scripts"),
+        pytest.param("starlette", "valkey-9", KeyboardPerson, {}, id="keyboard-only"),
+        pytest.param("starlette", "sqlite", PhonePerson, PHONE, id="small-phone-dark-german"),
     ],
+    indirect=["store_url"],
 )
 def test_the_whole_story(
-    app: App, kind: type[Person], context: dict[str, Any], chromium: Browser, tmp_path: Path
+    *,
+    app: App,
+    store_url: str | None,
+    kind: type[Person],
+    context: dict[str, Any],
+    chromium: Browser,
+    tmp_path: Path,
 ) -> None:
-    with served(app, tmp_path) as portal:
+    with served(app, tmp_path, store_url=store_url) as portal:
         whole_story(portal.url, lambda name: kind(chromium, portal.url, name, portal.code, **context))

@@ -3,16 +3,19 @@
 import time
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.people import Person, Phone
 from tests.browser.story import switch, whole_story
-from tests.cli.demos import App, both, command, demo
+from tests.cli.demos import App, command, demo
 
 
-@both
-def test_the_whole_story(app: App, chromium: Browser, tmp_path: Path) -> None:
-    with demo(app, tmp_path / "data") as running:
+@pytest.mark.parametrize(
+    ("app", "store_url"), [("flask", "sqlite"), ("starlette", "redis-7")], indirect=["store_url"]
+)
+def test_the_whole_story(app: App, store_url: str | None, chromium: Browser, tmp_path: Path) -> None:
+    with demo(app, tmp_path / "data", *(("--store", store_url) if store_url else ())) as running:
         phone = Phone()
         whole_story(running.url, lambda name: Person(chromium, running.url, name, phone))
 

@@ -21,6 +21,7 @@ from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.messages import printable
 from mfa_gate.flows.anchoring import AnchorKeeper, IsOurs
+from mfa_gate.flows.rereading import Rereading
 from mfa_gate.flows.trails import live
 from mfa_gate.flows.verifying import verify
 from mfa_gate.ports import Store
@@ -34,6 +35,8 @@ BATCH = 50_000
 SWEEP = 5_000
 """So many accounts that did not change are compared each minute, one after the other."""
 JUDGED_AT_ONCE = 100
+REREAD = 20_000
+"""So many events that were signed are held against their checkpoints once more each minute."""
 SEEN_KEPT = 20_000
 ALARMS_KEPT = 1_000
 
@@ -60,6 +63,7 @@ class Checkpointer:
         self._seen: dict[str, bytes] = {}
         self._swept: str | None = None
         self._compared_at: int | None = None
+        self._rereading = Rereading(store.stream, is_ours, store.store_id)
         self._alarms: dict[tuple[str, str], None] = {}
 
     def tick(self, now: int) -> Signed | None:
@@ -80,6 +84,7 @@ class Checkpointer:
         signed = self._sign_next(reached.policy_version, now) if self._is_due(now) else None
         if self._compared_at is None or not 0 <= now - self._compared_at < PERIOD_SECONDS:
             self._compare(now)
+            self._reread(now)
         if self._keeper is not None:
             self._keeper.advance(now, signed)
         return signed
@@ -173,6 +178,11 @@ class Checkpointer:
                 self._alarm(misfit.account_id, misfit.text, now)
         self._seen.clear()
         self._compared_at = now
+
+    def _reread(self, now: int) -> None:
+        broken = self._rereading.turn(REREAD)
+        if broken is not None:
+            self._alarm(ORG, broken, now)
 
     def _sweep(self) -> list[str]:
         swept: list[str] = []

@@ -61,7 +61,7 @@ def verify(
 
     `store_id` None takes the store that the first checkpoint names. `progress` is told how many events were read.
     """
-    line = _Line(trail, is_ours, store_id, chains)
+    line = Line(trail, is_ours, store_id, chains)
     interval: str | None = None
     read = 0
     for item in trail.items():
@@ -81,7 +81,7 @@ def verify(
     return line.verified(interval)
 
 
-class _Line:
+class Line:
     """The checkpoints, each bound to the one before, and what lies between them, as far as all is right."""
 
     def __init__(self, trail: Trail, is_ours: IsOurs, store_id: str | None, chains: Chains | None) -> None:
