@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from mfa_gate.flows.alarming import say_what_endangers
+from mfa_gate.flows.counting import Counting
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
 from mfa_gate.flows.settling import Settling
 from mfa_gate.flows.sinking import Sink, Sinking
@@ -26,11 +27,23 @@ EXAMINATION: Final = Timing(name="examination", every_seconds=24 * 3600, first_a
 HEALTH: Final = Timing(name="health", every_seconds=3600)
 NOTICES: Final = Timing(name="notices", every_seconds=2)
 REMINDERS: Final = Timing(name="reminders", every_seconds=2)
+COUNTS: Final = Timing(name="counts", every_seconds=600)
 ROSTER: Final = Timing(name="roster", every_seconds=5)
 DEADLINES: Final = Timing(name="deadlines", every_seconds=10, first_after=60)
 SYSLOG: Final = Timing(name="audit syslog", every_seconds=2)
 WEBHOOK: Final = Timing(name="audit webhook", every_seconds=2)
-TIMETABLE: Final = (CHECKPOINTS, REPAIR, EXPIRY, EXAMINATION, HEALTH, NOTICES, REMINDERS, DEADLINES, ROSTER)
+TIMETABLE: Final = (
+    CHECKPOINTS,
+    REPAIR,
+    EXPIRY,
+    EXAMINATION,
+    HEALTH,
+    NOTICES,
+    REMINDERS,
+    DEADLINES,
+    ROSTER,
+    COUNTS,
+)
 
 
 def background(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> tuple[Jobs, ...]:
@@ -45,6 +58,7 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(timing=CHECKPOINTS, run=signer.tick),
         Job(timing=REPAIR, run=lambda _: store.repair()),
         Job(timing=EXPIRY, run=store.expire),
+        Job(timing=COUNTS, run=Counting(store, store, store).turn),
     )
     slow = (
         Job(timing=HEALTH, run=lambda _: say_what_endangers(store, sources.clock())),

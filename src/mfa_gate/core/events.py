@@ -65,6 +65,7 @@ EventKind = Literal[
     "address_changed",
     "deactivated",
     "reactivated",
+    "coverage_counted",
     "trail_exported",
 ]
 

@@ -10,7 +10,9 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
-from mfa_gate.core.listing import ACTIVE, EVERYBODY, Filter, Place, Sort
+from mfa_gate.core.coverage import COUNTED, Coverage, by_day, coverage_in
+from mfa_gate.core.events import ORG
+from mfa_gate.core.listing import ACTIVE, EVERYBODY, STATUSES, Filter, Place, Sort
 from mfa_gate.core.policy import DAY, Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
@@ -102,6 +104,11 @@ class Reporting:
     def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's group have each status; None: not known without looking for them."""
         return self._directory.counts(_storable(who), now)
+
+    def course(self, days: int) -> tuple[Coverage, ...]:
+        """Coverage on each day of which there is a count, oldest first, of about so many."""
+        found = self._trail.events(account_id=ORG, kind=COUNTED, before=None, limit=days)
+        return by_day(coverage_in(recorded.event, STATUSES) for recorded in found)
 
     def impact(self, now: int) -> Impact:
         """What turning the requirement on now would do."""

@@ -26,11 +26,13 @@ from mfa_gate.web.admin_views import (
 )
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
+from mfa_gate.web.charts import CoverageDay, chart_of
 from mfa_gate.web.lines import exemption_of, history_lines
 from mfa_gate.web.notices import told
 
 PEOPLE, RECENT, EXEMPT = 50, 6, 5
 LOOKED_THROUGH = 200
+CHART_DAYS = 90
 _CHIPS: tuple[Status, ...] = ("enrolled", "missing", "grace", "exempt", "paused", "inactive")
 _ALWAYS_SHOWN = frozenset({"enrolled", "missing"})
 _WANT_A_LOOK: tuple[Literal["missing", "grace", "paused"], ...] = ("missing", "grace", "paused")
@@ -44,6 +46,9 @@ _CHANGES = frozenset(get_args(EventKind)) - {
     "tried_while_paused",
     "signed_out",
     "session_ended",
+    "account_listed",
+    "listing_changed",
+    "coverage_counted",
 }
 """What the overview tells of: what changed something, not every sign-in."""
 
@@ -71,6 +76,12 @@ def _overview(caller: Caller) -> GateResponse:
             exempt=tuple(_exempt_person(caller, account) for account in exempt.accounts),
             exemptions_ending=exempt.ending_soon,
             attention=_attention(caller, overview, len(call.services.reporting.impact(now).unattributed)),
+            course=chart_of(
+                [
+                    CoverageDay(at=day.at, covered=day.covered, people=day.people)
+                    for day in call.services.reporting.course(CHART_DAYS)
+                ]
+            ),
             recent=history_lines(changes[:RECENT], lambda account_id: url(f"admin/users/{account_id}")),
         )
     )

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from mfa_gate.core.reminders import Outcome
+from mfa_gate.web.charts import CoverageChart
 from mfa_gate.web.views import (
     CodeProblem,
     Followed,
@@ -70,6 +71,8 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
     exemptions_ending: int = 0
     """How many end within a week."""
     attention: tuple[Attention, ...] = ()
+    course: CoverageChart | None = None
+    """Coverage over the last months; None while there is nothing to compare."""
     recent: tuple[HistoryLine, ...] = ()
 
     @property

@@ -116,6 +116,7 @@ TELLINGS: Mapping[str, Telling] = {
     "deactivated": Telling(N_("Deactivated"), N_("The roster says that {person} is not active.")),
     "reactivated": Telling(N_("Reactivated"), N_("The roster says that {person} is active again.")),
     "trail_exported": Telling(N_("Trail exported"), N_("{actor} exported the audit trail.")),
+    "coverage_counted": Telling(N_("Coverage counted"), N_("It was counted how many people have two-step.")),
     "tampering_noticed": Telling(
         N_("Tampering noticed"), N_("Something in the store was changed, and not by the gate.")
     ),
