@@ -21,6 +21,7 @@ def test_several_at_once() -> None:
             "allowed_factors=totp",
             'group_factors=[{"group": "lab", "factors": ["totp"]}]',
             "grace_anew=true",
+            "longest_exemption_seconds=30d",
         )
     ) == PolicyChanges(
         require_two_step=True,
@@ -33,6 +34,7 @@ def test_several_at_once() -> None:
         allowed_factors=("totp",),
         group_factors=(GroupFactors(group="lab", factors=("totp",)),),
         grace_anew=True,
+        longest_exemption_seconds=30 * DAY,
     )
     assert read_changes(("required_groups=",)) == PolicyChanges(required_groups=())
 

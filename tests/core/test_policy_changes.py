@@ -60,6 +60,8 @@ def test_new_time_is_given_only_where_it_is_asked_for_and_weakens() -> None:
         ("idle_ttl_seconds", PolicyChanges(idle_ttl_seconds=59)),
         ("grace_seconds", PolicyChanges(grace_seconds=-1)),
         ("grace_seconds", PolicyChanges(grace_seconds=366 * DAY)),
+        ("longest_exemption_seconds", PolicyChanges(longest_exemption_seconds=DAY - 1)),
+        ("longest_exemption_seconds", PolicyChanges(longest_exemption_seconds=366 * DAY)),
         ("required_groups", PolicyChanges(required_groups=tuple(map(str, range(MOST_GROUPS + 1))))),
         ("left_out_groups", PolicyChanges(left_out_groups=("a" * 201,))),
         ("allowed_factors", PolicyChanges(allowed_factors=("recovery_code",))),
@@ -125,6 +127,8 @@ def test_names_are_kept_as_they_are_each_once() -> None:
         (replace(ON, grace_seconds=2 * DAY), PolicyChanges(grace_seconds=DAY), False),
         (replace(ON, grace_seconds=DAY), PolicyChanges(grace_from="first_seen"), True),
         (ON, PolicyChanges(grace_from="first_seen"), False),
+        (ON, PolicyChanges(longest_exemption_seconds=91 * DAY), True),
+        (ON, PolicyChanges(longest_exemption_seconds=89 * DAY), False),
     ],
 )
 def test_which_changes_ask_less_of_anybody(before: Policy, changes: PolicyChanges, *, weaker: bool) -> None:

@@ -32,6 +32,7 @@ def test_what_strengthens_it_does_not(house: House) -> None:
     [
         ({"session_ttl_seconds": 1}, "session_ttl_seconds"),
         ({"grace_seconds": 10**9}, "grace_seconds"),
+        ({"longest_exemption_seconds": 2**40}, "longest_exemption_seconds"),
         ({"grace_from": "tomorrow"}, "grace_from"),
         ({"required_groups": None}, "required_groups"),
         ({"required_groups": ["x" * 201]}, "required_groups[0]"),

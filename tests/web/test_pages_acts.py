@@ -335,3 +335,30 @@ def test_who_will_need_a_setup_code_is_said_before_a_reset(build: Build) -> None
     for name, said in (("help", True), ("alice", False)):
         root.get(f"/mfa/{page_of(house, name, 'reset')}")
         assert ("they need a one-time setup code" in root.words) == said, name
+
+
+def test_the_longest_exemption_is_the_policy_s_and_lengthening_it_takes_a_code(house: House) -> None:
+    root = house.enrolled("root")
+    house.browser("bob").get("/files/")
+    policies, act = "admin/settings/policies", page_of(house, "bob", "exempt")
+
+    def at_most(days: str, **fields: str) -> int:
+        root.get(f"/mfa/{policies}")
+        form = root.form(policies) | {"exemption_days": days} | fields
+        return root.post(f"/mfa/{policies}", form).status_code
+
+    assert at_most("7") == 303
+    root.get(f"/mfa/{act}")
+    assert "at most 7 days ahead" in root.words
+    sent: dict[str, Any] = {"reason": "No phone yet", "until": in_days(root, 8)}
+    assert root.submit(act, **sent, code=root.next_code()).status_code == 422
+    assert house.account("bob").exemption is None
+    assert root.submit(act, **sent | {"until": in_days(root, 6)}, code=root.code()).status_code == 303
+    ends = house.account("bob").exempt_until
+    assert at_most("1") == 303
+    assert house.account("bob").exempt_until == ends
+    assert at_most("400") == 422
+    assert at_most("90") == 422
+    assert house.store.policy().longest_exemption_seconds == 86_400
+    assert at_most("90", code=root.next_code()) == 303
+    assert house.store.policy().longest_exemption_seconds == 90 * 86_400

@@ -22,6 +22,7 @@ PolicyField = Literal[
     "grace_seconds",
     "grace_from",
     "first_required_at",
+    "longest_exemption_seconds",
 ]
 
 FIELDS: Final[tuple[PolicyField, ...]] = get_args(PolicyField)
@@ -35,6 +36,7 @@ RANGES: Final[tuple[tuple[PolicyField, int, int], ...]] = (
     ("session_ttl_seconds", 5 * 60, 24 * HOUR),
     ("idle_ttl_seconds", 60, 24 * HOUR),
     ("grace_seconds", 0, 365 * DAY),
+    ("longest_exemption_seconds", DAY, 365 * DAY),
 )
 """The shortest and the longest of each span. Cookies carry a session for a day (NIST SP 800-63B-4 §2.2.3)."""
 
@@ -56,6 +58,7 @@ class PolicyChanges(msgspec.Struct, frozen=True, kw_only=True):
     grace_seconds: int | None = None
     grace_from: GraceFrom | None = None
     grace_anew: bool = False
+    longest_exemption_seconds: int | None = None
 
 
 class Unfit(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +122,7 @@ def weakens(before: Policy, after: Policy) -> bool:
         or after.grace_seconds > before.grace_seconds
         or (after.grace_from != before.grace_from and after.grace_seconds > 0)
         or after.first_required_at > before.first_required_at > 0
+        or after.longest_exemption_seconds > before.longest_exemption_seconds
     )
 
 

@@ -90,6 +90,17 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
     grace_anew: Annotated[
         bool, Meta(description="Count the grace period from now on, also where it was over.")
     ] = False
+    longest_exemption_seconds: (
+        Annotated[
+            int,
+            Meta(
+                ge=_LEAST["longest_exemption_seconds"],
+                le=_MOST["longest_exemption_seconds"],
+                description="How far ahead the end of an exemption may lie.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     reason: Annotated[str, Meta(max_length=500, description="Stands in the trail and the history.")] = ""
     version: (
         Annotated[Position, Meta(description="The version that was read; 409 if it is not the newest.")]
@@ -114,6 +125,7 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
             grace_seconds=given(self.grace_seconds),
             grace_from=given(self.grace_from),
             grace_anew=self.grace_anew,
+            longest_exemption_seconds=given(self.longest_exemption_seconds),
         )
 
 

@@ -39,6 +39,7 @@ def fields_of(policy: Policy, *, grace_anew: bool = False, reason: str = "") -> 
         grace_from=policy.grace_from,
         grace_counts_from=policy.first_required_at or None,
         grace_anew=grace_anew,
+        exemption_days=_shown(policy.longest_exemption_seconds, DAY),
         reason=reason,
         unusual=tuple(name for name, fields in _PARTS if any(_differs(policy, field) for field in fields)),
     )
@@ -52,6 +53,7 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
     session = _seconds(form.get("session_hours"), HOUR, base.session_ttl_seconds)
     idle = _seconds(form.get("idle_minutes"), MINUTE, base.idle_ttl_seconds)
     grace = _seconds(form.get("grace_days"), DAY, base.grace_seconds)
+    exemption = _seconds(form.get("exemption_days"), DAY, base.longest_exemption_seconds)
     counts_from = next((each for each in get_args(GraceFrom) if each == form.get("grace_from")), None)
     if session is None:
         return "session_ttl_seconds"
@@ -59,6 +61,8 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         return "idle_ttl_seconds"
     if grace is None:
         return "grace_seconds"
+    if exemption is None:
+        return "longest_exemption_seconds"
     if counts_from is None:
         return "grace_from"
     allowed = tuple(kind for kind in KINDS if form.get(f"allow_{kind}") == "1")
@@ -75,6 +79,7 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         grace_seconds=_if_new(grace, base.grace_seconds),
         grace_from=_if_new(counts_from, base.grace_from),
         grace_anew=form.get("grace_anew") == "1",
+        longest_exemption_seconds=_if_new(exemption, base.longest_exemption_seconds),
     )
 
 
@@ -88,6 +93,7 @@ _PARTS: tuple[tuple[str, tuple[PolicyField, ...]], ...] = (
     ("groups", ("required_groups", "left_out_groups")),
     ("ways", ("allowed_factors", "group_factors")),
     ("times", ("session_ttl_seconds", "idle_ttl_seconds")),
+    ("exemptions", ("longest_exemption_seconds",)),
     ("remind", ("remind_while_off",)),
 )
 _USUAL = Policy()

@@ -63,6 +63,7 @@ class PolicyFields(Struct, frozen=True, kw_only=True):
     grace_from: GraceFrom = "policy"
     grace_counts_from: int | None = None
     grace_anew: bool = False
+    exemption_days: str = "90"
     reason: str = ""
     unusual: tuple[str, ...] = ()
 
