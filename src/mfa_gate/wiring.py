@@ -145,6 +145,7 @@ def build_services(
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
     from mfa_gate.flows.exporting import Exporting
+    from mfa_gate.flows.impact import Impacts
     from mfa_gate.flows.importing import Importing
     from mfa_gate.flows.policy_history import PolicyHistory
     from mfa_gate.flows.proving import CodeDesk
@@ -179,6 +180,7 @@ def build_services(
         exporting=Exporting(authority, store, keyed.sign_checkpoint, keyed.is_our_checkpoint),
         reporting=Reporting(store, store, store, store, store),
         policy_history=PolicyHistory(store),
+        impacts=Impacts(authority, store, store, store),
         reminders=Reminders(
             store,
             store,

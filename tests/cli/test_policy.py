@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,16 @@ def test_the_history_says_who_changed_what_when_and_why(shell: Shell) -> None:
     assert (newest["version"], newest["changed_at"], newest["changed_why"]) == (2, NOW, "go live")
     assert (first["version"], first["changes"]) == (1, None)
     assert "require_two_step: off → on" in shell("policy", "history").output
+
+
+def test_the_impact_is_told_and_its_lists_are_exported(shell: Shell, tmp_path: Path) -> None:
+    shell.enrolls("admin")
+    shell.visits("bob")
+    told = shell.json("policy", "impact")
+    assert (told["stopped"], told["has_time"], told["complete"], told["traffic"]) == (1, 0, True, [])
+    assert "stopped        1" in shell("policy", "impact").output
+    file = tmp_path / "stopped.csv"
+    shell("policy", "impact", "--export", "stopped", "--to", str(file), code=2)
+    shell("policy", "impact", "--export", "stopped", "--to", str(file), "--reason", "Roll-out")
+    assert [line.split(",")[0] for line in file.read_text().splitlines()] == ["user", "bob"]
+    shell("policy", "impact", "--export", "stopped", code=2)

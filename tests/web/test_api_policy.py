@@ -75,3 +75,20 @@ def test_the_versions_say_what_changed(house: House) -> None:
 def test_nobody_else_reads_them(house: House) -> None:
     assert problem_of(enrolled(house, "help").get("admin/policy/versions")) == (403, "not_allowed")
     assert problem_of(ApiClient(house, "alice").get("admin/policy/versions"))[0] in {401, 403}
+
+
+def test_the_impact_and_its_lists(house: House) -> None:
+    root = enrolled(house, "root")
+    ApiClient(house, "bob").get("status")
+    told = root.get("admin/policy/impact").json()
+    assert (told["stopped"], told["without_email"], told["complete"]) == (1, 1, True)
+    asked = {"list": "stopped", "reason": "Roll-out"}
+    assert problem_of(root.post("admin/policy/impact/export", **asked)) == (401, "two_step_code_required")
+    house.clock.go(30)
+    answer = root.post("admin/policy/impact/export", **asked, confirm={"factor": "totp", "code": root.code()})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert [line.split(",")[0] for line in answer.text.splitlines()] == ["user", "bob"]
+    passed = {"factor": "access_pass", "code": "1"}
+    refused = root.post("admin/policy/impact/export", **asked, confirm=passed)
+    assert problem_of(refused) == (401, "code_rejected")
+    assert problem_of(enrolled(house, "help").get("admin/policy/impact")) == (403, "not_allowed")

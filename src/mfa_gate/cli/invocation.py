@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.exporting import Exporting
+    from mfa_gate.flows.impact import Impacts
     from mfa_gate.flows.importing import Importing
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
@@ -54,6 +55,7 @@ class Opened:
     assistance: "Assistance"
     exporting: "Exporting"
     reporting: "Reporting"
+    impacts: "Impacts"
     reminders: "Reminders"
     importing: "Importing"
     now: int
@@ -128,6 +130,7 @@ class Invocation:
             assistance=services.assistance,
             exporting=services.exporting,
             reporting=services.reporting,
+            impacts=services.impacts,
             reminders=services.reminders,
             importing=services.importing,
             now=self.now,

@@ -1,16 +1,20 @@
 """`policy`: what the organization requires, shown and set from the server's own shell."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from mfa_gate.cli.invocation import Invocation, json_option, os_user, pass_invocation, settings_option
 from mfa_gate.cli.output import moment, say_facts, say_json, say_table
+from mfa_gate.core.impact import LISTS, ListName
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.policy_changes import FIELDS, differences, in_words
 
 if TYPE_CHECKING:
+    from mfa_gate.flows.impact import Preview
     from mfa_gate.flows.policy_history import PolicyVersion
 
 _SAID_ELSEWHERE = ("require_two_step", "first_required_at")
@@ -92,6 +96,52 @@ def history(invocation: Invocation, limit: int, *, as_json: bool) -> None:
     say_table(
         ("version", "time (UTC)", "by", "change", "reason"), ([_row(each) for each in found],), empty=""
     )
+
+
+@policy.command()
+@click.option(
+    "--export", "which", type=click.Choice(LISTS), help="Write one list as a table for spreadsheets."
+)
+@click.option(
+    "--to", "path", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), help="A new file, or -."
+)
+@click.option("--reason", default="", help="Why a list is exported; it stands in the audit trail.")
+@json_option
+@settings_option
+@pass_invocation
+def impact(
+    invocation: Invocation, which: ListName | None, path: Path | None, reason: str, *, as_json: bool
+) -> None:
+    """Show what turning the requirement on would do now, or export who and what it would stop."""
+    from mfa_gate.cli.exports import new_file
+    from mfa_gate.flows.results import ReasonMissing
+
+    if (which is None) != (path is None):
+        raise click.UsageError("--export LIST and --to FILE go together.")
+    with invocation.opened() as gate:
+        if which is None or path is None:
+            found = gate.impacts.preview(gate.now, most=None)
+            _say_impact(found, as_json=as_json)
+            return
+        answer = gate.impacts.export_from_shell(os_user(), which, reason, gate.now)
+        if isinstance(answer, ReasonMissing):
+            raise click.UsageError("--reason wants 3 to 500 characters.")
+        with new_file(path) as out:
+            out.writelines(answer.lines)
+
+
+def _say_impact(found: "Preview", *, as_json: bool) -> None:
+    traffic = sorted(found.traffic.items())
+    if as_json:
+        told = [
+            {"route": route, "credential": credential, "requests": count}
+            for (route, credential), count in traffic
+        ]
+        say_json({**msgspec.to_builtins(replace(found, traffic={})), "traffic": told})
+        return
+    say_facts((name.replace("_", " "), f"{getattr(found, name):,}") for name in LISTS if name != "traffic")
+    rows = [(route, credential, f"{count:,}") for (route, credential), count in traffic]
+    say_table(("unattributed route", "credential", "requests"), (rows,), empty="No unattributed traffic.")
 
 
 def _row(version: "PolicyVersion") -> tuple[str, ...]:

@@ -67,6 +67,7 @@ EventKind = Literal[
     "reactivated",
     "coverage_counted",
     "trail_exported",
+    "list_exported",
 ]
 
 Audience = Literal["owner", "admins"]

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
 from mfa_gate.core.accounts import FactorKind
+from mfa_gate.core.impact import ListName
 from mfa_gate.core.policy import GraceFrom, GroupFactors, Policy
 from mfa_gate.core.policy_changes import (
     LONGEST_GROUP,
@@ -19,8 +20,9 @@ from mfa_gate.core.policy_changes import (
     PolicyChanges,
     PolicyField,
 )
+from mfa_gate.flows.impact import Preview
 from mfa_gate.flows.policy_history import LONGEST_PAGE, PolicyVersion
-from mfa_gate.web.api_schema import GiveCode, Position, Taken, given
+from mfa_gate.web.api_schema import GiveCode, Position, Reason, Taken, given
 
 Group: TypeAlias = Annotated[str, Meta(min_length=1, max_length=LONGEST_GROUP)]
 Groups: TypeAlias = Annotated[list[Group], Meta(max_length=MOST_GROUPS)]
@@ -208,6 +210,59 @@ class PolicyVersions(Struct, frozen=True, kw_only=True):
 
     versions: tuple[PolicyThen, ...]
     next: Annotated[int | None, Meta(description="`before` of the page after this one.")]
+
+
+class Unattributed(Struct, frozen=True, kw_only=True):
+    """Requests that nobody can be named for."""
+
+    route: Annotated[str, Meta(description="The first segment of the path.")]
+    credential: str
+    requests: int
+
+
+class Impact(Struct, frozen=True, kw_only=True):
+    """What turning the requirement on would do now to people without two-step and without an exemption."""
+
+    stopped: Annotated[int, Meta(description="At their next request.")]
+    has_time: Annotated[int, Meta(description="May choose “later”.")]
+    not_asked: Annotated[int, Meta(description="Because of their groups.")]
+    never_seen: Annotated[int, Meta(description="Of those who are asked, who never signed in.")]
+    without_email: Annotated[int, Meta(description="Of those who are asked, who cannot be reminded.")]
+    complete: Annotated[
+        bool,
+        Meta(description="False: there are more people than were counted, and each number may be larger."),
+    ]
+    unattributed: tuple[Unattributed, ...]
+
+    @classmethod
+    def of(cls, found: Preview) -> "Impact":
+        """The preview as it is told."""
+        return cls(
+            stopped=found.stopped,
+            has_time=found.has_time,
+            not_asked=found.not_asked,
+            never_seen=found.never_seen,
+            without_email=found.without_email,
+            complete=found.complete,
+            unattributed=tuple(
+                Unattributed(route=route, credential=credential, requests=count)
+                for (route, credential), count in sorted(found.traffic.items())
+            ),
+        )
+
+
+class ExportList(Taken, frozen=True, kw_only=True):
+    """Which list to export, and why. Administrators are told."""
+
+    list: Annotated[ListName, Meta(description="Who, or which traffic.")]
+    reason: Reason
+    confirm: (
+        Annotated[GiveCode, Meta(description="A fresh code of the authenticator app, spent by this.")] | None
+    ) = None
+
+
+class ExportedList(Struct, frozen=True, kw_only=True):
+    """A table for spreadsheets."""
 
 
 def _tuple(groups: list[str] | None) -> tuple[str, ...] | None:

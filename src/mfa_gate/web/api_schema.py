@@ -20,6 +20,15 @@ Code: TypeAlias = Annotated[
         examples=["123456"],
     ),
 ]
+Reason: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"\S(\S|\s+)\S",
+        max_length=500,
+        description="3 to 500 characters.",
+        examples=["yearly audit"],
+    ),
+]
 Factor = Literal["totp", "recovery_code", "access_pass"]
 AccountId: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="The account's id.")]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=500, description="How many at most.")]
@@ -141,15 +150,7 @@ class FindEvents(Taken, frozen=True, kw_only=True):
 class ExportTrail(Taken, frozen=True, kw_only=True):
     """Which events to export, in which form, and why. Administrators are told."""
 
-    reason: Annotated[
-        str,
-        Meta(
-            pattern=r"\S(\S|\s+)\S",
-            max_length=500,
-            description="3 to 500 characters.",
-            examples=["yearly audit"],
-        ),
-    ]
+    reason: Reason
     user: AccountId | UnsetType = UNSET
     kind: Annotated[EventKind, Meta(description="Only events of this kind.")] | UnsetType = UNSET
     since: Annotated[Moment, Meta(description="Only events of this time or later.")] | UnsetType = UNSET

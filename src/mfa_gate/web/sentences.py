@@ -115,6 +115,9 @@ TELLINGS: Mapping[str, Telling] = {
     "address_changed": Telling(N_("Address changed"), N_("The roster gave {person} another e-mail address.")),
     "deactivated": Telling(N_("Deactivated"), N_("The roster says that {person} is not active.")),
     "reactivated": Telling(N_("Reactivated"), N_("The roster says that {person} is active again.")),
+    "list_exported": Telling(
+        N_("List exported"), N_("{actor} exported a list of whom the requirement would stop.")
+    ),
     "trail_exported": Telling(N_("Trail exported"), N_("{actor} exported the audit trail.")),
     "coverage_counted": Telling(N_("Coverage counted"), N_("It was counted how many people have two-step.")),
     "tampering_noticed": Telling(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
     from mfa_gate.flows.exporting import Exporting
+    from mfa_gate.flows.impact import Impacts
     from mfa_gate.flows.importing import Importing
     from mfa_gate.flows.jobs import Standing
     from mfa_gate.flows.policy_history import PolicyHistory
@@ -54,6 +55,7 @@ class Services:
     exporting: "Exporting"
     reporting: "Reporting"
     policy_history: "PolicyHistory"
+    impacts: "Impacts"
     reminders: "Reminders"
     importing: "Importing"
     renderer: "Callable[[], Renderer]"
