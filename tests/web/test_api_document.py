@@ -171,6 +171,9 @@ def test_whatever_is_sent_is_answered_as_the_document_says(
         if isinstance(case.body, dict):
             # To JSON Schema 3.0 is an integer; here a version is written as it was read, and a moment as others are.
             assume(not any(isinstance(case.body.get(name), float) for name in ("version", "since", "until")))
+        if mode is GenerationMode.POSITIVE and operation.name == "list_users":
+            # A cursor is what another page has told; none can be made up from a schema.
+            case.query.pop("after", None)
         response = case.call(headers=headers, cookies=cookies)
         case.validate_response(response)
         seen.append(response.status_code)
