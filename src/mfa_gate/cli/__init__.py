@@ -14,6 +14,7 @@ from mfa_gate.cli.init import admin_code, init
 from mfa_gate.cli.invocation import DEFAULT_SETTINGS, VARIABLE, Group, Invocation
 from mfa_gate.cli.keys import keys
 from mfa_gate.cli.policy import policy
+from mfa_gate.cli.report import report
 from mfa_gate.cli.users import users
 from mfa_gate.cli.worker import worker
 
@@ -53,6 +54,7 @@ for command in (
     init,
     keys,
     policy,
+    report,
     restore,
     users,
     worker,

@@ -1,9 +1,9 @@
 """Counts once a day how many people have which status, so that the course of coverage can be shown; a job."""
 
-from mfa_gate.core.coverage import COUNTED, Coverage, counted
+from mfa_gate.core.coverage import COUNTED, Coverage, GroupCoverage, counted
 from mfa_gate.core.events import ORG
-from mfa_gate.core.listing import EVERYBODY
-from mfa_gate.core.policy import DAY
+from mfa_gate.core.listing import EVERYBODY, Filter
+from mfa_gate.core.policy import DAY, Policy
 from mfa_gate.ports import Directory, Policies, Trail
 
 
@@ -20,7 +20,22 @@ class Counting:
         newest = self._trail.events(account_id=ORG, kind=COUNTED, before=None, limit=1)
         if newest and newest[0].event.at // DAY == now // DAY:
             return False
-        counts = self._directory.counts(EVERYBODY, now) or {}
-        event = counted(Coverage(at=now, counts=counts), self._policies.policy().version)
-        self._policies.record((event,), now)
+        self._policies.record((counted(take(self._directory, self._policies.policy(), now)),), now)
         return True
+
+
+def take(directory: Directory, policy: Policy, now: int) -> Coverage:
+    """Coverage as it is now, of everybody and of the groups that the policy names."""
+    unseen = Coverage(at=now, counts=directory.counts(Filter(never_seen=True), now) or {})
+    named = (*policy.required_groups, *policy.left_out_groups, *(rule.group for rule in policy.group_factors))
+    groups = {}
+    for group in dict.fromkeys(named):
+        found = Coverage(at=now, counts=directory.counts(Filter(group=group), now) or {})
+        groups[group] = GroupCoverage(found.covered, found.people)
+    return Coverage(
+        at=now,
+        counts=directory.counts(EVERYBODY, now) or {},
+        never_seen=unseen.people,
+        policy_version=policy.version,
+        groups=groups,
+    )
