@@ -77,7 +77,9 @@ class House:
         offices = self.offices()
         self.authority, self.administration = offices.authority, offices.administration
         self.assistance = offices.assistance
-        self.reporting = Reporting(self.store, self.store, self.store, self.store, self.store)
+        self.reporting = Reporting(
+            self.store, self.store, self.store, self.store, self.store, notices=lambda: self.store.notices
+        )
 
     def administer(self, policies: Policies) -> Administration:
         """Administration with these policies."""

@@ -413,6 +413,7 @@ ADMIN_VIEWS: dict[str, View] = {
             Attention(kind="grace", count=8, href="/mfa/admin/users?status=grace"),
             Attention(kind="paused", count=3, href="/mfa/admin/users?status=paused"),
             Attention(kind="reminders_failed", count=5, href="/mfa/admin/audit?kind=reminder_failed"),
+            Attention(kind="mail_waits", count=14, href="/mfa/admin/reminders"),
             Attention(kind="unattributed", count=4, href="/mfa/admin/settings/policies"),
         ),
         recent=HISTORY[:4],
@@ -438,6 +439,11 @@ ADMIN_VIEWS: dict[str, View] = {
     "admin-users-no-mail": AdminUsers(chips=CHIPS, lines=USERS, remind=RemindBar(everybody=41, no_mail=True)),
     "admin-reminders": AdminReminders(lines=(RUNNING, TROUBLED)),
     "admin-reminders-empty": AdminReminders(lines=()),
+    "admin-reminders-trouble": AdminReminders(
+        lines=(TROUBLED,),
+        waiting=14,
+        trouble="Connection refused.",
+    ),
     "admin-reminder-run": AdminReminderRun(on=True, line=RUNNING, chips=OUTCOMES[:2], seconds_left=150),
     "admin-reminder-run-waiting": AdminReminderRun(
         on=True,

@@ -1,11 +1,12 @@
 """Reminders on the pages: for one, for who is ticked, for all under a filter, and what came of them."""
 
 import re
+import socket
 from collections.abc import Callable
 
 import pytest
 
-from mfa_gate.mailing import reminding
+from mfa_gate.mailing import notifying, reminding
 from mfa_gate.wiring import Sources
 from tests.web.house import Browser, House, path_of
 
@@ -123,6 +124,24 @@ def test_whom_they_did_not_reach_wants_attention(build: Build) -> None:
     assert link is not None
     root.get(f"{link['href']}?outcome=no_address")
     assert "anna" in root.words
+
+
+def test_mail_that_waits_for_its_server_wants_attention(build: Build) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    mail = {"smtp": f"smtp+plain://127.0.0.1:{port}", "sender": "a@example.org", "domain": "example.org"}
+    house = build(mail=mail)
+    root = house.enrolled("root")
+    root.get("/mfa/admin")
+    assert "the mail server takes none" not in root.words
+    notifying(house.gate.settings, house.store, Sources(clock=house.clock)).turn(int(house.clock()))
+    root.get("/mfa/admin")
+    link = next(
+        each for each in root.page.select(".attention a") if "mail server takes none" in each.get_text()
+    )
+    root.get(str(link["href"]))
+    assert "1 mail about what happened waits for it" in root.words
+    assert f"The mail server 127.0.0.1:{port} cannot be used" in root.words
 
 
 def test_nobody_chosen_is_said(office: House) -> None:

@@ -4,7 +4,7 @@ It changes nothing, and it does not ask who looks: `Administration.admits` stand
 Every method may raise `StoreUnavailable`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from mfa_gate.flows.acting import is_account_id
 from mfa_gate.flows.finding import LONGEST_PAGE, Sought, Trailing, find
 from mfa_gate.flows.proving import still_open
 from mfa_gate.flows.results import NotFound
-from mfa_gate.ports import Accounts, Directory, Policies, Recorded, Row, Traffic, Trail
+from mfa_gate.ports import Accounts, Directory, Notices, Policies, Recorded, Row, Traffic, Trail
 
 LONGEST_QUERY = 255
 HISTORY = 50
@@ -70,17 +70,37 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     unattributed: dict[tuple[str, str], int]
 
 
+class WaitingMail(msgspec.Struct, frozen=True, kw_only=True):
+    """How many notices wait for a mail server that takes none, and what it says."""
+
+    count: int
+    trouble: str
+
+
 class Reporting:
     """One per process."""
 
     def __init__(
-        self, directory: Directory, trail: Trail, accounts: Accounts, policies: Policies, traffic: Traffic
+        self,
+        directory: Directory,
+        trail: Trail,
+        accounts: Accounts,
+        policies: Policies,
+        traffic: Traffic,
+        *,
+        notices: Callable[[], Notices],
     ) -> None:
         self._directory = directory
         self._trail = trail
         self._accounts = accounts
         self._policies = policies
         self._traffic = traffic
+        self._notices = notices
+
+    def waiting_mail(self) -> WaitingMail | None:
+        """Which notices wait because the mail server took none when it was last asked; None: it takes them."""
+        queue = self._notices().queue()
+        return WaitingMail(count=len(queue.waiting), trouble=queue.trouble) if queue.trouble else None
 
     def overview(self, now: int) -> Overview:
         """Policy, counters of every status, and coverage."""

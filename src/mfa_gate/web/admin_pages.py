@@ -12,6 +12,7 @@ from mfa_gate.flows.results import NotFound
 from mfa_gate.ports import Row
 from mfa_gate.web.admin_reminder_pages import (
     NOBODY_CHOSEN,
+    mail_waits,
     may_remind,
     not_reached,
     remind_bar,
@@ -102,8 +103,7 @@ def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[A
         for kind in _WANT_A_LOOK
         if (count := overview.counts.get(kind, 0))
     ]
-    if (reminders := not_reached(caller)) is not None:
-        found.append(reminders)
+    found += [each for each in (not_reached(caller), mail_waits(caller)) if each is not None]
     if unattributed and not overview.policy.require_two_step:
         href = url("admin/settings/policies")
         found.append(Attention(kind="unattributed", count=unattributed, href=href))

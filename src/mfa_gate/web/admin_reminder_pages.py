@@ -66,6 +66,14 @@ def not_reached(caller: Caller) -> Attention | None:
     return Attention(kind="reminders_failed", count=line.troubled, href=line.href)
 
 
+def mail_waits(caller: Caller) -> Attention | None:
+    """How many notices wait for a mail server that takes none, if one is in trouble."""
+    mail = caller.call.services.reporting.waiting_mail()
+    if mail is None or not mail.count:
+        return None
+    return Attention(kind="mail_waits", count=mail.count, href=caller.call.url("admin/reminders"))
+
+
 def _send(caller: Caller, form: Form) -> GateResponse:
     users = tuple(name.removeprefix(_TICKED) for name in form.fields if name.startswith(_TICKED))
     if not form.get("all") and not users:
@@ -93,8 +101,12 @@ def _send(caller: Caller, form: Form) -> GateResponse:
 
 
 def _list(caller: Caller) -> GateResponse:
-    runs = caller.call.services.reminders.recent()
-    return caller.show(AdminReminders(lines=tuple(_line(caller, run) for run in runs)))
+    services = caller.call.services
+    lines = tuple(_line(caller, run) for run in services.reminders.recent())
+    mail = services.reporting.waiting_mail()
+    if mail is None:
+        return caller.show(AdminReminders(lines=lines))
+    return caller.show(AdminReminders(lines=lines, waiting=mail.count, trouble=mail.trouble))
 
 
 def _run(caller: Caller) -> GateResponse:

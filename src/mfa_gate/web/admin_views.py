@@ -23,6 +23,7 @@ AttentionKind = Literal[
     "grace",
     "paused",
     "reminders_failed",
+    "mail_waits",
     "unattributed",
 ]
 
@@ -294,6 +295,10 @@ class AdminReminders(Struct, frozen=True, kw_only=True):
     """Admin, Users, Reminders: what was sent in the last month. Sends no form."""
 
     lines: tuple[RemindersLine, ...]
+    waiting: int = 0
+    """How many notices wait for a mail server that takes none."""
+    trouble: str = ""
+    """Why it does not."""
 
 
 class OutcomeChip(Struct, frozen=True, kw_only=True):
