@@ -28,6 +28,9 @@ class Burglar(Protocol):
     def live(self, who: str, name: str, sealed: bytes, expires_at: int) -> None:
         """Plant something alive (`s:` a session, `c:` a challenge, and its key)."""
 
+    def hold(self, job: str) -> None:
+        """Keep the lease of a job for ever, so that nobody does it."""
+
     def index(self, who: str) -> None:
         """Whatever lists and counters are made from says that somebody has two-step, and waits for nothing."""
 
@@ -74,6 +77,10 @@ class _AtFile:
         with self._open() as db:
             db.execute("INSERT INTO live VALUES (?, ?, ?, ?, ?)", (who, kind, name[2:], expires_at, sealed))
 
+    def hold(self, job: str) -> None:
+        with self._open() as db:
+            db.execute("REPLACE INTO lease VALUES (?, 'a thief', 1 << 40, 1 << 20)", (job,))
+
     def index(self, who: str) -> None:
         with self._open() as db:
             db.execute("UPDATE account SET stands = 'exempt', until = 1 << 40 WHERE id = ?", (who,))
@@ -117,6 +124,10 @@ class _AtRedis:
 
     def live(self, who: str, name: str, sealed: bytes, expires_at: int) -> None:
         self._client.hset(live_key(who), name, b"%d:%b" % (expires_at, sealed))
+
+    def hold(self, job: str) -> None:
+        lease = {"holder": "a thief", "until": 1 << 40, "token": 1 << 20}
+        self._client.hset(key("0", "lease", job), mapping=lease)
 
     def index(self, who: str) -> None:
         for kind in ("names:exempt", "until:exempt", "names:enrolled"):

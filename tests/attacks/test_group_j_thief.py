@@ -243,7 +243,7 @@ def test_J16_the_one_stated_limit_is_alarmed_within_a_minute(burgled: Burgled) -
     burgled.keep(dora)
     rig.town.enroll("dora", rig.clock())
     assert rig.client("dora").get().code == "two_step_code_required"
-    until(lambda: store.stream.reached().checkpoint is not None)
+    until(lambda: "checkpoints" in store.last_runs())
     burgled.put_back(dora, "document", "head")
     rig.clock.go(61)
     assert rig.client("dora").get().code == "two_step_setup_required"
@@ -251,6 +251,23 @@ def test_J16_the_one_stated_limit_is_alarmed_within_a_minute(burgled: Burgled) -
     (alarm,) = alarms(store)
     assert alarm.details["account"] == dora
     assert alarm.notify == ("admins",)
+
+
+@pytest.mark.parametrize(("door", "backend"), [("wsgi", "redis-7")], indirect=True)
+def test_J16_a_thief_who_holds_the_lease_of_the_checkpoints_does_not_keep_the_alarm_from_coming(
+    burgled: Burgled, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig, store = burgled.rig, burgled.rig.town.store
+    until(lambda: "checkpoints" in store.last_runs())
+    burgled.thief.hold("checkpoints")
+    burgled.put_back(burgled.bob, "document", "head")
+
+    def is_alarmed() -> bool:
+        rig.clock.go(1)
+        return bool(alarms(store))
+
+    until(is_alarmed)
+    assert "its lease is held, and nobody does it" in caplog.text
 
 
 def alarms(store: Store) -> list[Event]:
@@ -263,7 +280,7 @@ def alarms(store: Store) -> list[Event]:
 def test_J16_somebody_of_whom_every_trace_was_taken_is_missed_within_a_minute(burgled: Burgled) -> None:
     """With the last event gone, too, Bob was never there, and who has his password begins anew; the trail is short."""
     rig, store = burgled.rig, burgled.rig.town.store
-    until(lambda: store.stream.reached().checkpoint is not None)
+    until(lambda: "checkpoints" in store.last_runs())
     burgled.erase(burgled.bob, *PARTS, "trail")
     rig.clock.go(61)
     assert rig.client("bob").get().code == "two_step_setup_required"
