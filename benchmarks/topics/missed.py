@@ -21,7 +21,7 @@ import redis
 from benchmarks import browser
 from benchmarks.rounds import in_turns
 from benchmarks.rows import Row, at_most
-from benchmarks.servers import redis_server
+from benchmarks.servers import redis_server, scripts_run
 from mfa_gate import Gate
 from tests.edges.town import Town, starlette_cookie
 
@@ -66,7 +66,7 @@ async def _new_cookies(gated: browser.App, session: str, now: float, client: "re
     ]
     fresh = iter(made)
     await gated(next(fresh), browser.receive, browser.send)
-    before = _scripts(client)
+    before = scripts_run(client)
     times = await in_turns(
         {},
         {
@@ -76,7 +76,7 @@ async def _new_cookies(gated: browser.App, session: str, now: float, client: "re
         rounds=ROUNDS,
         calls=CALLS,
     )
-    asked = (_scripts(client) - before) / len(made)
+    asked = (scripts_run(client) - before) / len(made)
     return [
         Row(
             what="A cookie that the portal has signed anew",
@@ -103,7 +103,7 @@ async def _new_facts(
     hop = partial(anyio.to_thread.run_sync, partial(client.get, "beside"), limiter=limiter)
     gets, reads = [], []
     await gated(scope, browser.receive, browser.send)
-    before = _scripts(client)
+    before = scripts_run(client)
     for _ in range(READS):
         begun = time.perf_counter()
         await hop()
@@ -112,7 +112,7 @@ async def _new_facts(
         await gated(scope, browser.receive, browser.send)
         gets.append(between - begun)
         reads.append(time.perf_counter() - between)
-    asked = (_scripts(client) - before) / READS
+    asked = (scripts_run(client) - before) / READS
     ratio = median(read / get for read, get in zip(reads, gets, strict=True))
     return [
         Row(what="One GET in a thread", figure=median(gets) * 1e6, unit="µs"),
@@ -131,9 +131,3 @@ async def _new_facts(
             target=at_most(1.05),
         ),
     ]
-
-
-def _scripts(client: "redis.Redis") -> int:
-    """How many the server has run so far; the gate reads and writes with nothing else."""
-    found = client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})
-    return int(found["calls"])

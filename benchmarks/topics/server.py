@@ -11,14 +11,12 @@ nothing, a few dozen nanoseconds by itself, the same happens.
 """
 
 import json
-import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from urllib.request import Request, urlopen
@@ -27,9 +25,8 @@ import msgspec
 
 from benchmarks import browser
 from benchmarks.rows import Row, at_least, at_most
-from benchmarks.servers import DURABLE, need, redis_server, wait_for
+from benchmarks.servers import DURABLE, AppServer, need, redis_server, uvicorn
 from tests.edges.town import PLAIN, SECRET, Town, starlette_cookie
-from tests.stores.redis_servers import RedisServer
 
 PLACE = 40
 TITLE = "Through a server"
@@ -55,7 +52,7 @@ def measure() -> Iterator[Row]:
         runs: dict[str, list[Run]] = {name: [] for name in APPS}
         for _ in range(ROUNDS):
             for name, factory in APPS.items():
-                with _serving(place, factory) as server:
+                with uvicorn(place, factory) as server:
                     runs[name].append(_load(server, place, cookies))
     yield from _rates(runs)
     yield from _cpu(runs)
@@ -110,32 +107,7 @@ def _settle(place: Path, url: str) -> str:
     return cookies
 
 
-class _Server(msgspec.Struct, frozen=True):
-    process: "subprocess.Popen[bytes]"
-    port: int
-
-    def cpu_seconds(self) -> float:
-        """What the process has used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def _serving(place: Path, factory: str) -> Iterator[_Server]:
-    port = RedisServer.free_port()
-    command = [sys.executable, "-m", "uvicorn", "--factory", f"benchmarks.served:{factory}"]
-    command += ["--port", str(port), "--loop", "uvloop", "--http", "httptools"]
-    command += ["--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen(command, env={**os.environ, "BENCH_PLACE": str(place)})
-    try:
-        wait_for(port, process)
-        yield _Server(process, port)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _load(server: _Server, place: Path, cookies: str) -> Run:
+def _load(server: AppServer, place: Path, cookies: str) -> Run:
     script = place / "request.lua"
     named = [(name.title(), value) for name, value in (*browser.HEADERS, ("cookie", cookies))]
     lines = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in named)
