@@ -12,7 +12,7 @@ from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
 from mfa_gate.flows.settling import Settling
 from mfa_gate.flows.sinking import Sink, Sinking
 from mfa_gate.mailing import deadlines, notifying, reminding
-from mfa_gate.opening import Sources, checkpointer
+from mfa_gate.opening import Sources, archiving, checkpointer
 from mfa_gate.ports import Leases, Store
 from mfa_gate.settings import Settings
 
@@ -32,6 +32,7 @@ ROSTER: Final = Timing(name="roster", every_seconds=5)
 DEADLINES: Final = Timing(name="deadlines", every_seconds=10, first_after=60)
 SYSLOG: Final = Timing(name="audit syslog", every_seconds=2)
 WEBHOOK: Final = Timing(name="audit webhook", every_seconds=2)
+ARCHIVE: Final = Timing(name="audit archive", every_seconds=6 * 3600, first_after=900)
 TIMETABLE: Final = (
     CHECKPOINTS,
     REPAIR,
@@ -60,10 +61,12 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(timing=EXPIRY, run=store.expire),
         Job(timing=COUNTS, run=Counting(store, store, store).turn),
     )
+    archive = archiving(settings, keys, store, sources)
     slow = (
         Job(timing=HEALTH, run=lambda _: say_what_endangers(store, sources.clock())),
         Job(timing=EXAMINATION, run=examiner.examine),
         _roster(store, sources),
+        *(() if archive is None else (Job(timing=ARCHIVE, run=archive.turn),)),
     )
     mail = tuple(make(settings, store, sources) for make in (_notices, _reminders, _deadlines))
     holder = _holder(sources)
@@ -73,8 +76,9 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
 
 def timetable(settings: Settings) -> tuple[Timing, ...]:
     """Every job that some process does."""
-    sinks = ((SYSLOG, settings.audit.syslog), (WEBHOOK, settings.audit.webhook))
-    return (*TIMETABLE, *(timing for timing, url in sinks if url))
+    audit = settings.audit
+    chosen = ((SYSLOG, audit.syslog), (WEBHOOK, audit.webhook), (ARCHIVE, audit.archive))
+    return (*TIMETABLE, *(timing for timing, place in chosen if place))
 
 
 def sinking(settings: Settings, store: Store) -> tuple[tuple[Timing, Sinking], ...]:

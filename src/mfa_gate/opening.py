@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mfa_gate.anchors.sending import Sender
     from mfa_gate.break_glass import GrantFile, GrantLog, LiveGrants
     from mfa_gate.flows.anchoring import AnchorKeeper
+    from mfa_gate.flows.archiving import Archiving
     from mfa_gate.flows.checkpoints import Checkpointer
     from mfa_gate.keyed import Keyed
 
@@ -129,6 +130,22 @@ def checkpointer(settings: Settings, keys: "Keys", store: Store, sources: Source
     keyed = keyed_of(keys, sources)
     keeper = anchor_keeper(settings, keyed, store, sources)
     return Checkpointer(store, keeper, keyed.sign_checkpoint, keyed.is_our_checkpoint)
+
+
+def archiving(
+    settings: Settings, keys: "Keys", store: Store, sources: Sources, older_than_days: int | None = None
+) -> "Archiving | None":
+    """What archives the trail; None if the settings name no folder for it."""
+    audit = settings.audit
+    if audit.archive is None:
+        return None
+    from mfa_gate.anchors.archive import ArchiveFolder
+    from mfa_gate.flows.archiving import Archiving
+
+    keyed = keyed_of(keys, sources)
+    days = audit.archive_after_days if older_than_days is None else older_than_days
+    folder = ArchiveFolder(audit.archive)
+    return Archiving(store, folder, keyed.sign_checkpoint, keyed.is_our_checkpoint, days * 24 * 3600)
 
 
 def create_store(settings: Settings, keys: "Keys", sources: Sources, actor: Actor) -> Store:

@@ -263,6 +263,30 @@ class Anchors(Protocol):
         """Put `anchor` in the place of `known`, durably; False if somebody else has moved it meanwhile."""
 
 
+class Segment(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A part of the trail in a file: everything that the checkpoints `first` to `last` sign."""
+
+    first: int
+    last: int
+    store: str
+
+
+class Archive(Protocol):
+    """Used by whoever archives the trail, and by whoever verifies what was archived: files, one for each segment."""
+
+    def segments(self, store: str) -> tuple[Segment, ...]:
+        """What there is of this store, oldest first. Raises `StoreUnavailable`: it cannot be looked at."""
+
+    def keep(self, segment: Segment, lines: Iterator[bytes]) -> bool:
+        """Write a segment, durably and whole or not at all; False if it is there. Raises `StoreUnavailable`.
+
+        Whatever reading `lines` raises is raised, and nothing is kept.
+        """
+
+    def read(self, segment: Segment) -> Iterator[bytes]:
+        """The lines of a segment. Raises `StoreUnavailable`."""
+
+
 class Resealed(msgspec.Struct, frozen=True, kw_only=True):
     """One step through everything that is sealed. `next` is where to go on; None at the end."""
 

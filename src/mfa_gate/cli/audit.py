@@ -1,5 +1,6 @@
 """`audit`: what happened, newest first, and whether the trail is whole."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ from mfa_gate.cli.invocation import (
 )
 from mfa_gate.cli.output import counting, plural, say_json, say_list, say_table
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
+from mfa_gate.keys import KeyRing
 
 if TYPE_CHECKING:
     from mfa_gate.flows.finding import Sought
-    from mfa_gate.ports import Recorded
+    from mfa_gate.ports import Recorded, Segment
 
 PAGE = 200
 
@@ -89,9 +91,7 @@ def export(
 
 
 @audit.command()
-@click.argument(
-    "file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
-)
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, allow_dash=True))
 @click.option(
     "--public-key",
     metavar="KEY",
@@ -108,7 +108,8 @@ def export(
 def verify(
     invocation: Invocation, file: Path | None, public_key: str | None, anchor: Path | None, *, as_json: bool
 ) -> None:
-    """Recompute the trail in the store, or in FILE, which `mfa-gate audit export` wrote (- reads what is piped in).
+    """Recompute the trail in the store and its archive, or in FILE: what `mfa-gate audit export` wrote (- reads what
+    is piped in), or a folder with what `mfa-gate audit archive` wrote.
 
     Ends with 1 where chains, checkpoints or anchor do not fit. With the gate's keys the event is named that was
     changed; with a public key alone, the two checkpoints between which it was.
@@ -126,6 +127,37 @@ def verify(
             click.echo(f"The audit trail is broken. {found.broken}", err=True)
     if found.broken is not None:
         raise SystemExit(1)
+
+
+@audit.command()
+@click.option(
+    "--older-than", type=click.IntRange(min=0), metavar="DAYS", help="What to archive.  [default: as set]"
+)
+@json_option
+@settings_option
+@pass_invocation
+def archive(invocation: Invocation, older_than: int | None, *, as_json: bool) -> None:
+    """Write what is old into files in the folder that the settings name, as the gate does by itself every six hours.
+
+    Each file is verified while it is written; what does not verify is not archived. The store keeps what it has.
+    """
+    from mfa_gate.flows.acting import shell
+    from mfa_gate.opening import archiving
+
+    found: list[Segment] = []
+    with invocation.opened() as gate:
+        keys = KeyRing.find(gate.settings.keys.file, os.environ)
+        made = archiving(gate.settings, keys, gate.store, invocation.sources, older_than)
+        if made is None:
+            raise click.UsageError("The settings name no archive. Write archive = a folder under [audit].")
+        made.turn(gate.now, shell(os_user()), found.append)
+    if as_json:
+        say_json(found)
+        return
+    for segment in found:
+        click.echo(f"Archived: checkpoints {segment.first} to {segment.last}.")
+    if not found:
+        click.echo("Nothing is old enough.")
 
 
 def _pages(gate: Opened, sought: "Sought", limit: int) -> "Iterator[list[Recorded]]":

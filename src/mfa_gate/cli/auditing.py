@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import structs
 
 from mfa_gate.anchors import AnchorFile
+from mfa_gate.anchors.archive import ArchiveFolder
 from mfa_gate.cli.exports import opened_lines
 from mfa_gate.cli.invocation import Invocation
 from mfa_gate.cli.output import moment, plural
 from mfa_gate.core.checkpoints import Anchor, Signed, export_to_sign, to_sign
 from mfa_gate.core.errors import RolledBack
 from mfa_gate.flows.anchoring import judge
-from mfa_gate.flows.export_lines import Reading
+from mfa_gate.flows.archiving import archived, end_of
+from mfa_gate.flows.export_lines import NotAnExport, Reading
 from mfa_gate.flows.trails import Item, Trail, live
 from mfa_gate.flows.verifying import Verified, verify
 from mfa_gate.keyed import Keyed
@@ -24,6 +27,7 @@ from mfa_gate.keys import KeyRing, PublicKey
 from mfa_gate.keys.signatures import is_signed, public_lines
 
 if TYPE_CHECKING:
+    from mfa_gate.ports import Stream
     from mfa_gate.stores.chains import Followed
 
 Progress = Callable[[int], None]
@@ -71,7 +75,9 @@ def verified(
 ) -> Found:
     """Verify a trail. Raises `MfaGateError` if it cannot be read."""
     verifier = _Verifier(invocation, None if public_key is None else _publics(public_key), progress)
-    return verifier.of_store(anchor) if file is None else verifier.of_file(file, anchor)
+    if file is None:
+        return verifier.of_store(anchor)
+    return verifier.of_archive(file, anchor) if file.is_dir() else verifier.of_file(file, anchor)
 
 
 class _Verifier:
@@ -106,7 +112,57 @@ class _Verifier:
                     judge(store.stream, known)
                 except RolledBack as error:
                     behind = str(error)
+            if broken is None and checked.broken is None and settings.audit.archive is not None:
+                broken = self._of_archive(settings.audit.archive, store.store_id, keyed, store.stream)[
+                    0
+                ].broken
         return _found(broken, checked, known, behind, chains=self._publics is None)
+
+    def of_archive(self, folder: Path, anchor: Path | None) -> Found:
+        """What was archived of one store, all files as one trail."""
+        keyed = self._keyed() if self._publics is None else None
+        known = _known(anchor)
+        stores = ArchiveFolder(folder).stores()
+        if len(stores) != 1:
+            told = f"segments of {len(stores)} stores" if stores else "no segment of a trail"
+            raise NotAnExport(f'"{folder}" holds {told}. Name a folder with those of one store, or one file.')
+        checked, behind = self._of_archive(folder, stores[0], keyed, None, known)
+        return _found(None, checked, known, behind, chains=keyed is not None)
+
+    def _of_archive(
+        self,
+        folder: Path,
+        store_id: str,
+        keyed: Keyed | None,
+        stream: "Stream | None",
+        known: Anchor | None = None,
+    ) -> tuple[Verified, str | None]:
+        """What is found in an archive, and whether it falls behind an anchor; `stream`: of the store it must fit."""
+        archive, is_ours, looked = ArchiveFolder(folder), self._is_ours(keyed), _Looked(known)
+        troubles: list[str] = []
+
+        def check(reading: Reading) -> None:
+            trouble = _not_intact(reading, is_ours)
+            if trouble is not None:
+                troubles.append(f"In the file that begins after checkpoint {reading.begin.begins}: {trouble}")
+
+        end_of(archive.segments(store_id))
+        trail = archived(archive, store_id, check)
+        checked = verify(
+            replace(trail, items=lambda: looked.through(trail.items())),
+            lambda signed: is_ours(signed.key, to_sign(signed.body), signed.signature),
+            store_id,
+            self._progress,
+            None if keyed is None else _chains(keyed, trail),
+        )
+        newest = checked.newest
+        if checked.broken is not None:
+            troubles.insert(0, f"In the archive: {checked.broken}")
+        elif stream is not None and newest is not None:
+            same = stream.checkpoint(newest.number)
+            if same is None or same.hash != newest.hash:
+                troubles.append(f"Checkpoint {newest.number} of the archive is not that of the store.")
+        return structs.replace(checked, broken=troubles[0] if troubles else None), looked.behind(store_id)
 
     def of_file(self, file: Path, anchor: Path | None) -> Found:
         """An exported trail; with public keys alone, neither settings nor keys are needed."""
@@ -124,7 +180,7 @@ class _Verifier:
                 None if keyed is None else _chains(keyed, export.trail),
             )
             broken = checked.broken or _not_intact(export, is_ours)
-        return _found(broken, checked, known, looked.behind(export), chains=keyed is not None)
+        return _found(broken, checked, known, looked.behind(export.begin.store), chains=keyed is not None)
 
     def _keyed(self) -> Keyed:
         ring = KeyRing.find(self._invocation.settings().keys.file, os.environ)
@@ -167,13 +223,13 @@ class _Looked:
                 self._is_there = item.hash == known.hash
             yield item
 
-    def behind(self, export: Reading) -> str | None:
+    def behind(self, store_id: str) -> str | None:
         """Why the export is not of the trail that the anchor knows, or of an older one."""
         known = self._known
         if known is None:
             return None
-        if known.store != export.begin.store:
-            return f"The anchor knows the store {known.store}, and this is {export.begin.store}."
+        if known.store != store_id:
+            return f"The anchor knows the store {known.store}, and this is {store_id}."
         if known.number and not self._is_there:
             return f"The anchor knows checkpoint {known.number}, which is not in the export, or another."
         return None

@@ -9,7 +9,7 @@ import click
 from mfa_gate.background import how_jobs_stand
 from mfa_gate.cli.invocation import Invocation, json_option, pass_invocation, settings_option
 from mfa_gate.cli.output import moment, plural, say_json, say_table
-from mfa_gate.cli.upkeep import anchor_problems, grant_problems, job_problems, key_problems
+from mfa_gate.cli.upkeep import anchor_problems, archive_problems, grant_problems, job_problems, key_problems
 from mfa_gate.core.errors import KeysError, MailUnavailable, SettingsError, StoreUnavailable
 from mfa_gate.flows.jobs import Standing
 from mfa_gate.keys import KeyRing
@@ -114,7 +114,11 @@ def _store_problems(
             concerns = store.health(invocation.sources.clock())
             last = max([policy.changed_at, *(recorded.event.at for recorded in newest)])
             jobs += how_jobs_stand(settings, store, invocation.now)
-            upkeep = (*anchor_problems(settings, store, last), *job_problems(jobs))
+            upkeep = (
+                *anchor_problems(settings, store, last),
+                *archive_problems(settings),
+                *job_problems(jobs),
+            )
         finally:
             store.close()
     except StoreUnavailable as error:

@@ -81,6 +81,17 @@ def anchor_problems(settings: Settings, store: "Store", newest_at: int) -> Itera
         )
 
 
+def archive_problems(settings: Settings) -> Iterator[Problem]:
+    """Why the trail cannot be archived."""
+    if settings.audit.archive is None:
+        return
+    from mfa_gate.anchors.archive import ArchiveFolder
+
+    trouble = ArchiveFolder(settings.audit.archive).trouble()
+    if trouble is not None:
+        yield Problem(severity="error", setting="[audit] archive", text=trouble)
+
+
 def job_problems(jobs: Iterable[Standing]) -> Iterator[Problem]:
     """Which background jobs nobody does."""
     for job in jobs:

@@ -35,16 +35,18 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="expo
     kind: str | None = None
     since: int | None = None
     until: int | None = None
+    begins: int = 0
+    """The checkpoint that it goes on from, which stands at its beginning; 0: it begins with the first event."""
 
     @property
     def is_part(self) -> bool:
-        """Whether anything was left out."""
-        return (self.account, self.kind, self.since, self.until) != (None, None, None, None)
+        """Whether anything was left out, or stands in a file before."""
+        return self.begins > 0 or (self.account, self.kind, self.since, self.until) != (None,) * 4
 
     @property
     def chains_are_whole(self) -> bool:
         """Whether whoever has an event in it has all of theirs, from the first on."""
-        return (self.kind, self.since, self.until) == (None, None, None)
+        return not self.begins and (self.kind, self.since, self.until) == (None,) * 3
 
 
 class CheckpointLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="checkpoint"):

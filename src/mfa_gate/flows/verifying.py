@@ -97,7 +97,7 @@ class Line:
         self._signed = self._left_out = 0
 
     def take(self, item: Item) -> str | None:
-        """What comes next; what is wrong with it, or None."""
+        """What comes next, in the order of the trail; what is wrong with it, or None."""
         match item:
             case Signed():
                 return self._end(item)

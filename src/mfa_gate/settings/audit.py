@@ -9,6 +9,7 @@ from mfa_gate.settings.sections import check_syslog, check_webhook
 from mfa_gate.settings.values import Secret, require
 
 SHORTEST_SECRET: Final = 16
+SIX_YEARS_DAYS: Final = 2_192
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,12 +25,19 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     webhook_secret: Secret | None = None
     """With what they are signed (HMAC-SHA256, as standardwebhooks.com has it)."""
 
+    archive: Path | None = None
+    """A folder to which the trail is archived, as files that `mfa-gate audit verify` reads; not on the store's disk."""
+    archive_after_days: int = SIX_YEARS_DAYS
+    """How old events are archived: as many days as 45 CFR 164.316(b)(2)(i) wants records to be kept."""
+
     def __post_init__(self) -> None:
         check_syslog("[audit] syslog", self.syslog, local=True)
         check_webhook("[audit] webhook", self.webhook)
         cure = "only tls:// looks at a certificate. Take it out."
         is_tls = self.syslog.startswith("tls:")
         require(self.syslog_ca is None or is_tls, "[audit] syslog_ca", self.syslog_ca, cure)
+        days = self.archive_after_days
+        require(days >= 1, "[audit] archive_after_days", days, "write how many days, for example 365.")
         secret = self.webhook_secret
         signed = not self.webhook or (secret is not None and len(secret.reveal()) >= SHORTEST_SECRET)
         why = f"what is posted is signed. Write at least {SHORTEST_SECRET} characters, as env:NAME or file:PATH."
