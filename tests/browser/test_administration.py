@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Locator, expect
 
 from mfa_gate.settings import Mail
-from tests.browser.people import Person
+from tests.browser.people import KeyboardPerson, Person
 from tests.browser.portals import served
 from tests.browser.story import is_stopped, switch
 from tests.mail.servers import MailServer
@@ -25,8 +25,10 @@ def test_the_administrators_story(chromium: Browser, tmp_path: Path) -> None:
             domain="example.org",
         )
         with served("starlette", tmp_path, mail) as portal:
-            admin, alice, bob, carol = (
-                Person(chromium, portal.url, name, portal.code) for name in ("admin", "alice", "bob", "carol")
+            # The administrator does everything by keyboard, so that each control is in reach and its focus in sight.
+            admin = KeyboardPerson(chromium, portal.url, "admin", portal.code)
+            alice, bob, carol = (
+                Person(chromium, portal.url, name, portal.code) for name in ("alice", "bob", "carol")
             )
             _enabling(admin, alice, bob)
             _monitoring(admin, bob, mailbox)
@@ -43,6 +45,7 @@ def _enabling(admin: Person, alice: Person, bob: Person) -> None:
         person.signs_in()
         person.sees_files()
     admin.signs_in()
+    admin.sees_files()
     admin.opens("/mfa/setup")
     admin.sets_up()
     switch(admin, on=True)
