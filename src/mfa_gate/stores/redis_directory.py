@@ -16,7 +16,7 @@ from mfa_gate.stores.redis_pages import Piece, Want, first_of
 from mfa_gate.stores.redis_records import Answers
 from mfa_gate.stores.redis_scripts import COUNTS, WALK, Call
 
-FEW: Final = 256
+FEW: Final = 400
 """Matches of a search in one set of a shard that are put in order.
 
 Where there are more, everybody is walked through in order until the page is full: with many matches that is soon.

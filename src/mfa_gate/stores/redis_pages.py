@@ -36,7 +36,7 @@ def first_of(
     """
     found: list[Item] = []
     reached: dict[int, Item | None] = dict.fromkeys(range(len(sources)))
-    number = limit // 8 + 4
+    number = limit // 12 + 2
     while reached:
         asked = list(reached)
         wants = [Want(sources[at], reached[at], number) for at in asked]
