@@ -134,9 +134,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """Some rows in order, and after which place the next page begins (None at the end)."""
+    """Some rows in order, the place of the first, and after which the next page begins (None at the end)."""
 
     rows: tuple[Row, ...]
+    first: Place | None
     next: Place | None
 
 

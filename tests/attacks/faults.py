@@ -88,7 +88,7 @@ ODD: tuple[Callable[[], object], ...] = (
     lambda: Facts(account=None, session=None, policy_version=10**9),
     lambda: Facts(account="alice", session=True, policy_version=1),  # type: ignore[arg-type]
     lambda: Policy(version=-1, require_two_step=True),
-    lambda: Page(rows=(), next=None),
+    lambda: Page(rows=(), first=None, next=None),
     lambda: iter(()),
     lambda: float("nan"),
 )

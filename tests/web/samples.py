@@ -21,6 +21,7 @@ from mfa_gate.web.admin_views import (
     ReachedLine,
     RemindBar,
     RemindersLine,
+    SortLink,
     StatusChip,
     UserLine,
 )
@@ -170,7 +171,9 @@ USERS = (
         name="Esther Bartholomew-Featherstonehaugh of the Department of Long and Windy Names",
         email="esther.bartholomew-featherstonehaugh@long-department-name.example.test",
         status="exempt",
-        groups=("board",),
+        deadline=NOW + 3 * DAY,
+        groups=("board", "a group with a name that is rather long", "staff"),
+        group_hrefs=("/mfa/admin/users?group=board",) * 3,
     ),
     UserLine(id="f6", href="/mfa/admin/users/f6", name="frank", status="inactive"),
 )
@@ -183,6 +186,21 @@ CHIPS = (
     StatusChip(status="paused", count=3, href="/mfa/admin/users?status=paused"),
     StatusChip(status="inactive", count=0, href="/mfa/admin/users?status=inactive"),
 )
+SEARCHED = (
+    StatusChip(status=None, count=None, href="/mfa/admin/users?q=a&group=staff"),
+    StatusChip(status="enrolled", count=None, href="/mfa/admin/users?q=a&group=staff&status=enrolled"),
+    StatusChip(
+        status=None,
+        never_seen=True,
+        count=None,
+        href="/mfa/admin/users?q=a&group=staff&never_seen=1",
+        current=True,
+    ),
+)
+SORT_LINKS = {
+    "name": SortLink(href="/mfa/admin/users?sort=-name", direction="ascending"),
+    "last_verified": SortLink(href="/mfa/admin/users?sort=-last_verified"),
+}
 EFFECT = PolicyEffect(
     asked_to_set_up=41,
     never_signed_in=18,
@@ -421,7 +439,26 @@ ADMIN_VIEWS: dict[str, View] = {
     "admin-overview-new": AdminOverview(
         enrolled=0, people=0, enrolled_href="/mfa/admin/users", people_href="/mfa/admin/users", require=False
     ),
-    "admin-users": AdminUsers(chips=CHIPS, lines=USERS, next_href="/mfa/admin/users?after=f6"),
+    "admin-users": AdminUsers(
+        chips=CHIPS,
+        lines=USERS,
+        sorts=SORT_LINKS,
+        first_href="/mfa/admin/users",
+        previous_href="/mfa/admin/users?before=a1",
+        next_href="/mfa/admin/users?after=f6",
+    ),
+    "admin-users-in-group": AdminUsers(
+        chips=SEARCHED,
+        lines=USERS[:1],
+        sorts=SORT_LINKS,
+        query="a",
+        group="staff",
+        never_seen=True,
+        sort="-last_verified",
+    ),
+    "admin-users-nobody-unseen": AdminUsers(
+        chips=CHIPS, lines=(), never_seen=True, everybody_href="/mfa/admin/users"
+    ),
     "admin-users-remind": AdminUsers(
         chips=CHIPS,
         lines=tuple(

@@ -3,10 +3,13 @@
 import re
 import socket
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 import pytest
+from msgspec.structs import replace
 
 from mfa_gate.mailing import notifying, reminding
+from mfa_gate.ports import Change
 from mfa_gate.wiring import Sources
 from tests.web.house import Browser, House, path_of
 
@@ -64,6 +67,24 @@ def test_who_is_ticked(office: House) -> None:
     assert "2 of 2 people" in root.words
     assert recipients(office) == ["anna@example.org", "bert@example.org"]
     assert office.events("anna")[-1] == "reminder_sent"
+
+
+@pytest.mark.parametrize(
+    ("address", "reached"),
+    [("group=nurses", ["anna@example.org"]), ("group=nurses&never_seen=1", []), ("group=nobody's", [])],
+)
+def test_all_in_a_group_and_nobody_else(office: House, address: str, reached: list[str]) -> None:
+    now = int(office.clock())
+    anna = office.store.account(office.id_of("anna"))
+    assert anna
+    office.store.commit(Change(account=replace(anna, groups=("nurses",))), now)
+    root = office.enrolled("root")
+    root.get("/mfa/admin/users?group=nurses")
+    assert "Send reminder to 1 person who has not set it up" in root.words
+    fields = dict(parse_qsl(address))
+    root.submit("admin/reminders", group=fields["group"], never_seen=fields.get("never_seen", ""))
+    works(office)
+    assert recipients(office) == reached
 
 
 def test_all_under_a_filter(office: House) -> None:

@@ -1,9 +1,12 @@
 """Whom a list of people shows, in which order, and where in it somebody stands; it must not know how they are found."""
 
 import base64
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from mfa_gate.core.policy import Status
 
@@ -11,6 +14,14 @@ Sort = Literal["name", "-name", "last_verified", "-last_verified"]
 """By name, or by when somebody was last verified and then by name; with `-` from the last to the first."""
 
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
+BACKWARDS: Final[Mapping[Sort, Sort]] = MappingProxyType(
+    {
+        "name": "-name",
+        "-name": "name",
+        "last_verified": "-last_verified",
+        "-last_verified": "last_verified",
+    }
+)
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 ACTIVE: Final[tuple[Status, ...]] = tuple(status for status in STATUSES if status != "inactive")
 """Who counts: an account that is not active is in no coverage, and in no list that does not ask for it."""
@@ -44,6 +55,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     last_verified_at: int
     name_key: str
     account_id: str
+
+    @property
+    def backwards(self) -> "Place":
+        """The same place in the list that begins at the other end."""
+        return replace(self, sort=BACKWARDS[self.sort])
 
     @property
     def cursor(self) -> str:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.coverage import COUNTED, Coverage, by_day, coverage_in
 from mfa_gate.core.events import ORG
-from mfa_gate.core.listing import ACTIVE, EVERYBODY, STATUSES, Filter, Place, Sort
+from mfa_gate.core.listing import ACTIVE, BACKWARDS, EVERYBODY, STATUSES, Filter, Place, Sort
 from mfa_gate.core.policy import DAY, Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
@@ -44,10 +44,11 @@ class Exemptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """Some people in order, and the cursor of the next page (None at the end)."""
+    """Some people in order, and cursors: the next page is after `next`, the one before it before `previous`."""
 
     rows: tuple[Row, ...]
     next: str | None
+    previous: str | None = None
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,19 +137,33 @@ class Reporting:
         return Impact(asked_to_set_up=counts["missing"], unattributed=self._traffic.traffic())
 
     def people(
-        self, who: Filter, *, sort: Sort = "name", after: str | None = None, limit: int, now: int
+        self,
+        who: Filter,
+        *,
+        sort: Sort = "name",
+        after: str | None = None,
+        before: str | None = None,
+        limit: int,
+        now: int,
     ) -> Listed | NotFound:
-        """One page of the list, of at most 500 rows, after the cursor of the page before.
+        """One page of the list, of at most 500 rows: after a cursor, or else before one.
 
         `NotFound`: there is no such cursor, or it is that of a list in another order.
         """
-        place = None if after is None else Place.of(after, sort)
-        if after is not None and place is None:
+        wanted = max(1, min(limit, LONGEST_PAGE))
+        # Going back is going on in the list that begins at the other end.
+        back = after is None and before is not None
+        cursor = before if back else after
+        way = BACKWARDS[sort] if back else sort
+        place = None if cursor is None else Place.of(cursor, way)
+        if cursor is not None and place is None:
             return NotFound()
-        page = self._directory.people(
-            _storable(who), sort=sort, after=place, limit=max(1, min(limit, LONGEST_PAGE)), now=now
-        )
-        return Listed(rows=page.rows, next=page.next.cursor if page.next else None)
+        page = self._directory.people(_storable(who), sort=way, after=place, limit=wanted, now=now)
+        on = page.next.cursor if page.next else None
+        turned = page.first.backwards.cursor if page.first and cursor is not None else None
+        if back:
+            return Listed(rows=page.rows[::-1], next=turned, previous=on)
+        return Listed(rows=page.rows, next=on, previous=turned)
 
     def everybody(self, who: Filter, *, sort: Sort = "name", now: int) -> Iterator[Row]:
         """Everybody who fits, read page by page."""

@@ -56,7 +56,11 @@ class Directory:
                 break
             spot = found[-1]
         shown = rows[:limit]
-        return Page(rows=tuple(row for _, row in shown), next=shown[-1][0] if len(rows) > limit else None)
+        return Page(
+            rows=tuple(row for _, row in shown),
+            first=shown[0][0] if shown else None,
+            next=shown[-1][0] if len(rows) > limit else None,
+        )
 
     def counts(self, policy: Policy, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's scope have each status; None: that is not known without looking for them."""

@@ -62,7 +62,11 @@ def people(
             break
         after = _place(sort, found[-1])
     shown = rows[:limit]
-    return Page(rows=tuple(row for _, row in shown), next=shown[-1][0] if len(rows) > limit else None)
+    return Page(
+        rows=tuple(row for _, row in shown),
+        first=shown[0][0] if shown else None,
+        next=shown[-1][0] if len(rows) > limit else None,
+    )
 
 
 def counts(db: sqlite3.Connection, policy: Policy, who: Filter, now: int) -> dict[Status, int] | None:

@@ -1,41 +1,26 @@
-"""The pages of administration that only show: coverage and the list."""
+"""Overview: where the organization stands, and what wants a look."""
 
 from typing import Literal, get_args
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.events import EventKind
-from mfa_gate.core.listing import ACTIVE, Filter, asked
+from mfa_gate.core.listing import ACTIVE, Filter
 from mfa_gate.core.messages import GateResponse
-from mfa_gate.core.policy import Status, standing
 from mfa_gate.flows.reporting import Overview
-from mfa_gate.flows.results import NotFound
-from mfa_gate.ports import Row
-from mfa_gate.web.admin_reminder_pages import (
-    NOBODY_CHOSEN,
-    mail_waits,
-    may_remind,
-    not_reached,
-    remind_bar,
-)
+from mfa_gate.web.admin_reminder_pages import mail_waits, not_reached
 from mfa_gate.web.admin_views import (
     AdminOverview,
-    AdminUsers,
     Attention,
     ExemptPerson,
-    StatusChip,
-    UserLine,
 )
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.charts import CoverageDay, chart_of
 from mfa_gate.web.lines import exemption_of, history_lines
-from mfa_gate.web.notices import told
 
-PEOPLE, RECENT, EXEMPT = 50, 6, 5
+RECENT, EXEMPT = 6, 5
 LOOKED_THROUGH = 200
 CHART_DAYS = 90
-_CHIPS: tuple[Status, ...] = ("enrolled", "missing", "grace", "exempt", "paused", "inactive")
-_ALWAYS_SHOWN = frozenset({"enrolled", "missing"})
 _WANT_A_LOOK: tuple[Literal["missing", "grace", "paused"], ...] = ("missing", "grace", "paused")
 _CHANGES = frozenset(get_args(EventKind)) - {
     "account_seen",
@@ -103,6 +88,10 @@ def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[A
         for kind in _WANT_A_LOOK
         if (count := overview.counts.get(kind, 0))
     ]
+    unseen = caller.call.services.reporting.counts(Filter(never_seen=True), caller.call.now) or {}
+    if never := sum(unseen[status] for status in ACTIVE if status in unseen):
+        href = url("admin/users", never_seen="1")
+        found.append(Attention(kind="never_signed_in", count=never, href=href))
     found += [each for each in (not_reached(caller), mail_waits(caller)) if each is not None]
     if unattributed and not overview.policy.require_two_step:
         href = url("admin/settings/policies")
@@ -110,71 +99,4 @@ def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[A
     return tuple(found)
 
 
-def _users(caller: Caller) -> GateResponse:
-    call, url = caller.call, caller.call.url
-    query, after = call.query.get("q", "").strip(), call.query.get("after")
-    status = next((each for each in _CHIPS if each == call.query.get("status")), None)
-    who = Filter(statuses=asked(status), prefix=query)
-    page = call.services.reporting.people(who, after=after, limit=PEOPLE, now=call.now)
-    if isinstance(page, NotFound):
-        return caller.go("admin/users")
-    kept = ({"q": query} if query else {}) | ({"status": status} if status else {})
-    counts = call.services.reporting.overview(call.now).counts
-    return caller.show(
-        AdminUsers(
-            chips=_chips(caller, status, query, counts),
-            lines=tuple(_user_line(caller, row) for row in page.rows),
-            query=query,
-            status=status,
-            remind=remind_bar(caller, status, query, counts),
-            nobody_chosen=told(caller, (NOBODY_CHOSEN,)) is not None,
-            first_href=url("admin/users", **kept) if after else None,
-            next_href=url("admin/users", **kept, after=page.next) if page.next else None,
-        )
-    )
-
-
-def _chips(
-    caller: Caller, chosen: Status | None, query: str, counts: dict[Status, int]
-) -> tuple[StatusChip, ...]:
-    url = caller.call.url
-    kept = {"q": query} if query else {}
-    everybody = StatusChip(
-        status=None,
-        count=sum(counts[each] for each in ACTIVE),
-        href=url("admin/users", **kept),
-        current=chosen is None,
-    )
-    return (
-        everybody,
-        *(
-            StatusChip(
-                status=status,
-                count=counts.get(status, 0),
-                href=url("admin/users", **kept, status=status),
-                current=status == chosen,
-            )
-            for status in _CHIPS
-            if counts.get(status) or status in _ALWAYS_SHOWN or status == chosen
-        ),
-    )
-
-
-def _user_line(caller: Caller, row: Row) -> UserLine:
-    account = row.account
-    return UserLine(
-        id=account.id,
-        href=caller.call.url(f"admin/users/{account.id}"),
-        name=account.name or account.subject,
-        email=account.email or None,
-        status=row.status,
-        ways=("totp",) if account.totps else (),
-        last_confirmed_at=account.last_verified_at or None,
-        deadline=standing(account, caller.visitor.policy, caller.call.now).deadline,
-        groups=account.all_groups,
-        may_remind=may_remind(caller, account, row.status),
-    )
-
-
 show_overview = shows_to(EVERYBODY, _overview)
-show_users = shows_to(EVERYBODY, _users)

@@ -1,9 +1,12 @@
 """Reminders on the pages of administration: who can be reminded from the list, and what came of it."""
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.events import SYSTEM
+from mfa_gate.core.listing import Filter
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import Status
 from mfa_gate.core.reminders import OUTCOMES, REMINDED, Outcome, ReminderRun
@@ -42,18 +45,19 @@ def may_remind(caller: Caller, account: Account, status: Status) -> bool:
     return services.authority.why_not(visitor, account) is None
 
 
-def remind_bar(
-    caller: Caller, status: Status | None, query: str, counts: dict[Status, int]
-) -> RemindBar | None:
-    """What the list offers to send to all whom its filter fits; None: nobody has to be reminded."""
-    if not caller.visitor.policy.reminds or status not in (None, *REMINDED):
+def remind_bar(caller: Caller, who: Filter, counts: Mapping[Status, int] | None) -> RemindBar | None:
+    """What the list offers to send to all whom its filter fits; None: nobody has to be reminded.
+
+    `counts`: of the filter's group, where they are known.
+    """
+    reminded = [status for status in REMINDED if status in who.statuses]
+    if not caller.visitor.policy.reminds or not reminded:
         return None
-    everybody = sum(counts.get(each, 0) for each in REMINDED if status in (None, each))
-    if not everybody:
+    known = counts is not None and not who.never_seen
+    everybody = sum(counts[status] for status in reminded) if counts is not None and known else None
+    if everybody == 0:
         return None
-    return RemindBar(
-        everybody=None if query else everybody, no_mail=not caller.call.services.reminders.leaves
-    )
+    return RemindBar(everybody=everybody, no_mail=not caller.call.services.reminders.leaves)
 
 
 def not_reached(caller: Caller) -> Attention | None:
@@ -81,7 +85,13 @@ def _send(caller: Caller, form: Form) -> GateResponse:
     if not all(map(is_account_id, users)):
         return caller.call.say("bad_request")
     status = next((each for each in REMINDED if each == form.get("status")), None)
-    wanted = Wanted(users=users) if users else Wanted(status=status, prefix=form.get("q"))
+    wanted = Wanted(
+        users=users,
+        status=status,
+        prefix=form.get("q"),
+        group=form.get("group") or None,
+        never_seen=form.get("never_seen") == "1",
+    )
     fields = tuple((name, value) for name, value in form.fields.items() if name not in ("csrf", "code"))
     confirm = Confirm(act="open_page", action="admin/reminders", fields=fields, back="admin/users")
     fresh = freshly_verified(caller, form, confirm, power="administer", max_age=ADMIN_SECONDS)

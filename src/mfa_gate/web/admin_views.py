@@ -1,5 +1,7 @@
 """What each page of administration shows, as plain values; the companion of `views.py`, under the same rules."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from msgspec import Struct
@@ -83,12 +85,20 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
 
 
 class StatusChip(Struct, frozen=True, kw_only=True):
-    """A filter of the users list with its count; `status` is `None` for everybody."""
+    """A filter of the users list with its count, if that is known; without a `status` it is everybody."""
 
     status: UserStatus | None
-    count: int
+    never_seen: bool = False
+    count: int | None
     href: str
     current: bool = False
+
+
+class SortLink(Struct, frozen=True, kw_only=True):
+    """The head of a column that can be sorted by; `direction` if it is."""
+
+    href: str
+    direction: Literal["ascending", "descending"] | None = None
 
 
 class UserLine(Struct, frozen=True, kw_only=True):
@@ -103,13 +113,16 @@ class UserLine(Struct, frozen=True, kw_only=True):
     last_confirmed_at: int | None = None
     deadline: int | None = None
     groups: tuple[str, ...] = ()
+    group_hrefs: tuple[str, ...] = ()
+    """For each group the list of those in it."""
     may_remind: bool = False
 
 
 class RemindBar(Struct, frozen=True, kw_only=True):
     """What can be sent from the list.
 
-    * `POST admin/reminders`: `user-<id>` = `1` of everybody who is ticked; or `all` = `1`, `status` and `q`
+    * `POST admin/reminders`: `user-<id>` = `1` of everybody who is ticked; or `all` = `1`, `status`, `q`, `group` and
+      `never_seen`
     """
 
     everybody: int | None
@@ -121,18 +134,28 @@ class RemindBar(Struct, frozen=True, kw_only=True):
 class AdminUsers(Struct, frozen=True, kw_only=True):
     """Admin, Users: the list with its filter in the address.
 
-    * `GET admin/users`: `q` (prefix of name, e-mail or account name), `status` (kept from the address)
+    * `GET admin/users`: `q` (prefix of name, e-mail or account name), `group`; `status`, `never_seen` and `sort` (kept
+      from the address)
     """
 
     chips: tuple[StatusChip, ...]
     lines: tuple[UserLine, ...]
+    sorts: Mapping[str, SortLink] = MappingProxyType({})
+    """By column: `name`, `last_verified`."""
     query: str = ""
+    group: str = ""
     status: UserStatus | None = None
+    never_seen: bool = False
+    sort: str = "name"
     remind: RemindBar | None = None
     nobody_chosen: bool = False
     """Whether reminders were asked for, and for nobody."""
+    everybody_href: str = ""
+    inactive_href: str = ""
+    """The same search among those who are not active."""
     first_href: str | None = None
     """The first page, when this is not the first."""
+    previous_href: str | None = None
     next_href: str | None = None
 
 

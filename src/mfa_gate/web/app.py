@@ -28,6 +28,7 @@ from mfa_gate.web import (
     admin_policy_pages,
     admin_reminder_pages,
     admin_user_pages,
+    admin_users_pages,
     admins,
     setup_pages,
     statics,
@@ -77,7 +78,7 @@ PAGES: Mapping[str, Table] = {
         "POST": admin_policy_pages.take_policies,
     },
     "/admin/settings/policies/history": {"GET": admin_policy_pages.show_history},
-    "/admin/users": {"GET": admin_pages.show_users},
+    "/admin/users": {"GET": admin_users_pages.show_users},
     "/admin/reminders": {
         "GET": admin_reminder_pages.show_reminders,
         "POST": admin_reminder_pages.take_reminders,
