@@ -15,21 +15,13 @@ from mfa_gate.core.reminders import ReminderRun
 from mfa_gate.flows import deadlines
 from mfa_gate.flows.deadlines import Deadlines
 from mfa_gate.ports import Change, Store
-from mfa_gate.stores.sealing import Sealer
-from mfa_gate.stores.sqlite import SqliteStore
-from tests.mail.office import NOW, REALM, Office, Teller, of, seen, smtp
+from tests.mail.office import NOW, REALM, Office, Teller, of, office_store, seen, smtp
 from tests.mail.servers import MailServer
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = SqliteStore.create(
-        tmp_path / "gate.db",
-        sealer=Sealer({"k1": b"k" * 32}, "k1", os.urandom),
-        audit_key=b"a" * 32,
-        store_id="office",
-        now=NOW,
-    )
+    made = office_store(tmp_path / "gate.db")
     yield made
     made.close()
 

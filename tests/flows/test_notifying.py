@@ -1,6 +1,5 @@
 """Notices at a real mail server: nothing that was committed goes untold, and nobody is flooded."""
 
-import os
 import socket
 import sqlite3
 from collections import Counter
@@ -20,9 +19,7 @@ from mfa_gate.flows.notifying import BATCH
 from mfa_gate.flows.reminding import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS
 from mfa_gate.mail.smtp import Patience
 from mfa_gate.ports import Change, Store
-from mfa_gate.stores.sealing import Sealer
-from mfa_gate.stores.sqlite import SqliteStore
-from tests.mail.office import NOW, REALM, ROOT, Teller, happened, of, seen, smtp
+from tests.mail.office import NOW, REALM, ROOT, Teller, happened, of, office_store, seen, smtp
 from tests.mail.servers import MailServer
 
 BOTH: tuple[Audience, ...] = ("owner", "admins")
@@ -30,13 +27,7 @@ BOTH: tuple[Audience, ...] = ("owner", "admins")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = SqliteStore.create(
-        tmp_path / "gate.db",
-        sealer=Sealer({"k1": b"k" * 32}, "k1", os.urandom),
-        audit_key=b"a" * 32,
-        store_id="office",
-        now=NOW,
-    )
+    made = office_store(tmp_path / "gate.db")
     for subject in ("alice", "bob", "root"):
         seen(made, subject)
     yield made

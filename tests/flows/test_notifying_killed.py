@@ -1,49 +1,28 @@
 """A process that is killed in the middle of many notices: everybody hears, and who hears twice gets the same letter."""
 
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 from mfa_gate.flows.notifying import BATCH
-from mfa_gate.stores.sealing import Sealer
-from mfa_gate.stores.sqlite import SqliteStore
 from tests.conftest import Scale
-from tests.mail.office import NOW, Teller, happened, seen, smtp
+from tests.mail.office import NOW, Teller, happened, office_store, seen, smtp
 from tests.mail.servers import MailServer
 
-TOP = Path(__file__).parents[2]
 PEOPLE = [f"user-{number:02}" for number in range(25)]
-PATIENCE = 60
-
-
-def killed_at(number: int, place: Path, server: MailServer) -> None:
-    """A process works; the server has its letter of this number, and it will never hear so."""
-    words = [sys.executable, "-m", "tests.mail.teller", str(place), str(server.port), str(NOW)]
-    with subprocess.Popen(words, cwd=TOP) as process:
-
-        def kills(_: str) -> None:
-            if len(server.letters) == number:
-                process.send_signal(signal.SIGKILL)
-                process.wait(PATIENCE)
-
-        server.on_data = kills
-        assert process.wait(PATIENCE) == -signal.SIGKILL
-    server.on_data = lambda _: None
 
 
 def test_l8_killed_in_the_middle_of_a_letter(tmp_path: Path, scale: Scale) -> None:
     place = tmp_path / "gate.db"
-    sealer = Sealer({"k1": b"k" * 32}, "k1", os.urandom)
-    store = SqliteStore.create(place, sealer=sealer, audit_key=b"a" * 32, store_id="office", now=NOW)
+    store = office_store(place)
     for subject in PEOPLE:
         seen(store, subject)
     for number in (1, 10, 13, 25) if scale == "full" else (13,):
         with MailServer() as server:
             for subject in PEOPLE:
                 happened(store, subject, "reset", at=NOW + number)
-            killed_at(number, place, server)
+            # It has its letter of this number, and who sent it will never hear so.
+            words = [sys.executable, "-m", "tests.mail.teller", str(place), str(server.port), str(NOW)]
+            server.kills_at(number, words)
             assert len(server.letters) == number
             Teller(store, smtp(server.port)).turn()
             names: dict[str, set[str]] = {}

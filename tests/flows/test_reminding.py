@@ -1,6 +1,5 @@
 """Reminders at a real mail server: each at most once, whatever breaks, and with an outcome for everybody."""
 
-import os
 import socket
 import threading
 import time
@@ -20,21 +19,13 @@ from mfa_gate.flows.reminding import PAUSE_SECONDS
 from mfa_gate.mail.nowhere import Nowhere
 from mfa_gate.mail.smtp import Patience
 from mfa_gate.ports import Change, Store
-from mfa_gate.stores.sealing import Sealer
-from mfa_gate.stores.sqlite import SqliteStore
-from tests.mail.office import NOW, REALM, Office, of, require_two_step, seen, smtp, told
+from tests.mail.office import NOW, REALM, Office, of, office_store, require_two_step, seen, smtp, told
 from tests.mail.servers import MailServer
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    made = SqliteStore.create(
-        tmp_path / "gate.db",
-        sealer=Sealer({"k1": b"k" * 32}, "k1", os.urandom),
-        audit_key=b"a" * 32,
-        store_id="office",
-        now=NOW,
-    )
+    made = office_store(tmp_path / "gate.db")
     require_two_step(made)
     yield made
     made.close()

@@ -1,23 +1,17 @@
 """A process that is killed in the middle of many reminders: another goes on, and nobody gets two."""
 
-import os
-import signal
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite import SqliteStore
 from tests.conftest import Scale
-from tests.mail.office import NOW, Office, of, require_two_step, seen, smtp
+from tests.mail.office import Office, of, office_store, require_two_step, seen, smtp
 from tests.mail.servers import MailServer
 
-TOP = Path(__file__).parents[2]
 PEOPLE = [f"user-{number:02}" for number in range(45)]
-PATIENCE = 60
 TWO_DAYS = 2 * 24 * 3600
 
 
@@ -28,8 +22,7 @@ def place(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(place: Path) -> SqliteStore:
-    sealer = Sealer({"k1": b"k" * 32}, "k1", os.urandom)
-    made = SqliteStore.create(place, sealer=sealer, audit_key=b"a" * 32, store_id="office", now=NOW)
+    made = office_store(place)
     require_two_step(made)
     for subject in PEOPLE:
         seen(made, subject)
@@ -39,16 +32,7 @@ def store(place: Path) -> SqliteStore:
 def killed_at(number: int, place: Path, server: MailServer, office: Office, name: str) -> None:
     """A process works on a run; the server has its letter of this number, and it will never hear so."""
     words = [sys.executable, "-m", "tests.mail.worker", str(place), str(server.port), name, str(office.now)]
-    with subprocess.Popen(words, cwd=TOP) as process:
-
-        def kills(_: str) -> None:
-            if len(server.letters) == number:
-                process.send_signal(signal.SIGKILL)
-                process.wait(PATIENCE)
-
-        server.on_data = kills
-        assert process.wait(PATIENCE) == -signal.SIGKILL
-    server.on_data = lambda _: None
+    server.kills_at(number, words)
     assert len(server.letters) == number
 
 

@@ -1,7 +1,9 @@
 """What sends reminders, put together around a store and a mail server, under the test's own clock."""
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -19,6 +21,8 @@ from mfa_gate.mail.messages import Letterhead
 from mfa_gate.mail.smtp import PATIENCE, Patience, SmtpPost
 from mfa_gate.ports import Change, Store
 from mfa_gate.settings import Mail
+from mfa_gate.stores.sealing import Sealer
+from mfa_gate.stores.sqlite import SqliteStore
 from mfa_gate.web.sentences import told_in_mail
 from mfa_gate.web.translations import load_translations
 
@@ -44,6 +48,20 @@ def letters() -> Letters:
         moment=lambda at: f"moment {at - NOW}",
         tell=lambda told: told_in_mail(told, translate),
     )
+
+
+def office_store(path: Path) -> SqliteStore:
+    """A new store on a file, with keys that `opened` has, too."""
+    return SqliteStore.create(path, sealer=_sealer(), audit_key=b"a" * 32, store_id="office", now=NOW)
+
+
+def opened(path: Path) -> SqliteStore:
+    """The same store in another process."""
+    return SqliteStore.open(path, sealer=_sealer(), audit_key=b"a" * 32)
+
+
+def _sealer() -> Sealer:
+    return Sealer({"k1": b"k" * 32}, "k1", os.urandom)
 
 
 class Office:

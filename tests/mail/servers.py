@@ -3,15 +3,20 @@
 import asyncio
 import email
 import email.policy
+import signal
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+TOP = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60
 USER, PASSWORD = "gate", "swordfish"
 
 
@@ -54,6 +59,19 @@ class MailServer:
 
     def messages_to(self, recipient: str) -> list[EmailMessage]:
         return [message for to, message in self.letters if to == recipient]
+
+    def kills_at(self, number: int, words: list[str]) -> None:
+        """Run a program, and kill it when its letter of this number has come and before it hears so."""
+        with subprocess.Popen(words, cwd=TOP) as process:
+
+            def kill(_: str) -> None:
+                if len(self.letters) == number:
+                    process.send_signal(signal.SIGKILL)
+                    process.wait(PATIENCE_SECONDS)
+
+            self.on_data = kill
+            assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+        self.on_data = lambda _: None
 
     # What aiosmtpd calls.
 

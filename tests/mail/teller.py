@@ -1,17 +1,13 @@
 """A process that tells people what happened until it is killed: `python teller.py STORE PORT NOW`."""
 
-import os
 import sys
 from pathlib import Path
 
-from mfa_gate.stores.sealing import Sealer
-from mfa_gate.stores.sqlite import SqliteStore
-from tests.mail.office import Teller, smtp
+from tests.mail.office import Teller, opened, smtp
 
 
 def main(path: str, port: str, now: str) -> None:
-    sealer = Sealer({"k1": b"k" * 32}, "k1", os.urandom)
-    store = SqliteStore.open(Path(path), sealer=sealer, audit_key=b"a" * 32)
+    store = opened(Path(path))
     teller = Teller(store, smtp(int(port)))
     teller.now = int(now)
     while True:

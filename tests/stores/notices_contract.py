@@ -1,9 +1,7 @@
 """What every store does with the queue of notices, in sentences of `ports.Notices`."""
 
 import re
-from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,10 @@ from mfa_gate.core.accounts import account_id
 from mfa_gate.core.errors import MfaGateError, StaleState
 from mfa_gate.core.notices import LETTERS, Notice, NoticeQueue, Told
 from mfa_gate.mail.folder import FolderPost
-from mfa_gate.stores.sealing import Sealer
 from tests.mail.office import Teller, happened, seen
 from tests.stores.contract import ADMIN, NOW, Backend, at_once
 from tests.stores.files import KEYS, sealer
+from tests.stores.kinds import OnAStore
 
 BOTH_KEYS = {**KEYS, "2026-02": b"n" * 32}
 ALICE = account_id("portal", "alice")
@@ -29,22 +27,8 @@ QUEUE = NoticeQueue(
 )
 
 
-class NoticesContract(ABC):
-    """Subclass it as `Test…`, with `make` and `reopen`."""
-
-    @abstractmethod
-    def make(self, place: Path) -> Backend:
-        """A new store that belongs to this folder."""
-
-    @abstractmethod
-    def reopen(self, place: Path, keys: Sealer) -> Backend:
-        """One more client of it, with these keys."""
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Backend]:
-        made = self.make(tmp_path)
-        yield made
-        made.close()
+class NoticesContract(OnAStore):
+    """Subclass it as `Test…`, with a kind of store."""
 
     def test_a_queue_is_kept_as_it_is(self, store: Backend, tmp_path: Path) -> None:
         assert store.notices.queue() == NoticeQueue()

@@ -1,7 +1,5 @@
 """What every store does with runs of reminders and what came of them, in sentences of `ports.Outbox`."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +8,9 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import account_id
 from mfa_gate.core.errors import MfaGateError, StaleState
 from mfa_gate.core.reminders import OUTCOMES, Outcome, ReminderRun, Result
-from mfa_gate.stores.sealing import Sealer
 from tests.stores.contract import ADMIN, NOW, Backend, at_once
 from tests.stores.files import KEYS, sealer
+from tests.stores.kinds import OnAStore
 
 BOTH_KEYS = {**KEYS, "2026-02": b"n" * 32}
 
@@ -27,22 +25,8 @@ def result(subject: str, outcome: Outcome = "sent", why: str = "") -> Result:
     return Result(account_id=account_id("portal", subject), outcome=outcome, why=why)
 
 
-class OutboxContract(ABC):
-    """Subclass it as `Test…`, with `make` and `reopen`."""
-
-    @abstractmethod
-    def make(self, place: Path) -> Backend:
-        """A new store that belongs to this folder."""
-
-    @abstractmethod
-    def reopen(self, place: Path, keys: Sealer) -> Backend:
-        """One more client of it, with these keys."""
-
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Iterator[Backend]:
-        made = self.make(tmp_path)
-        yield made
-        made.close()
+class OutboxContract(OnAStore):
+    """Subclass it as `Test…`, with a kind of store."""
 
     def test_a_run_is_kept_as_it_is(self, store: Backend, tmp_path: Path) -> None:
         wanted = run(
