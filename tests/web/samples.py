@@ -17,6 +17,7 @@ from mfa_gate.web.admin_views import (
     AuditKind,
     ExemptionShown,
     ExemptPerson,
+    GroupLine,
     OutcomeChip,
     ReachedLine,
     RemindBar,
@@ -419,6 +420,15 @@ ADMIN_VIEWS: dict[str, View] = {
             ExemptPerson(name="Esther", href="/mfa/admin/users/e5", exemption=EXEMPTION),
         ),
         exemptions_ending=1,
+        groups=(
+            GroupLine(name="ward 3", href="/mfa/admin/users?group=ward+3", covered=38, people=41),
+            GroupLine(
+                name="<b>a group with a long name</b>" * 3,
+                href="/mfa/admin/users?group=x",
+                covered=0,
+                people=0,
+            ),
+        ),
         course=chart_of(
             [
                 CoverageDay(at=NOW - (60 - day) * DAY, covered=8 * day + day * day // 9, people=940 + day)

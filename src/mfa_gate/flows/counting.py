@@ -27,15 +27,20 @@ class Counting:
 def take(directory: Directory, policy: Policy, now: int) -> Coverage:
     """Coverage as it is now, of everybody and of the groups that the policy names."""
     unseen = Coverage(at=now, counts=directory.counts(Filter(never_seen=True), now) or {})
-    named = (*policy.required_groups, *policy.left_out_groups, *(rule.group for rule in policy.group_factors))
-    groups = {}
-    for group in dict.fromkeys(named):
-        found = Coverage(at=now, counts=directory.counts(Filter(group=group), now) or {})
-        groups[group] = GroupCoverage(found.covered, found.people)
     return Coverage(
         at=now,
         counts=directory.counts(EVERYBODY, now) or {},
         never_seen=unseen.people,
         policy_version=policy.version,
-        groups=groups,
+        groups=coverage_of_groups(directory, policy, now),
     )
+
+
+def coverage_of_groups(directory: Directory, policy: Policy, now: int) -> dict[str, GroupCoverage]:
+    """Coverage now in each group that the policy names."""
+    named = (*policy.required_groups, *policy.left_out_groups, *(rule.group for rule in policy.group_factors))
+    groups = {}
+    for group in dict.fromkeys(named):
+        found = Coverage(at=now, counts=directory.counts(Filter(group=group), now) or {})
+        groups[group] = GroupCoverage(found.covered, found.people)
+    return groups

@@ -10,12 +10,13 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
-from mfa_gate.core.coverage import COUNTED, Coverage, by_day, coverage_in
+from mfa_gate.core.coverage import COUNTED, Coverage, GroupCoverage, by_day, coverage_in
 from mfa_gate.core.events import ORG
 from mfa_gate.core.listing import ACTIVE, BACKWARDS, EVERYBODY, STATUSES, Filter, Place, Sort
 from mfa_gate.core.policy import DAY, Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
+from mfa_gate.flows.counting import coverage_of_groups
 from mfa_gate.flows.finding import LONGEST_PAGE, Sought, Trailing, find
 from mfa_gate.flows.proving import still_open
 from mfa_gate.flows.results import NotFound
@@ -130,6 +131,10 @@ class Reporting:
         """Coverage on each day of which there is a count, oldest first, of about so many."""
         found = self._trail.events(account_id=ORG, kind=COUNTED, before=None, limit=days)
         return by_day(coverage_in(recorded.event, STATUSES) for recorded in found)
+
+    def groups(self, policy: Policy, now: int) -> dict[str, GroupCoverage]:
+        """Coverage now in each group that the policy names."""
+        return coverage_of_groups(self._directory, policy, now)
 
     def impact(self, now: int) -> Impact:
         """What turning the requirement on now would do."""

@@ -12,6 +12,7 @@ from mfa_gate.web.admin_views import (
     AdminOverview,
     Attention,
     ExemptPerson,
+    GroupLine,
 )
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
@@ -62,6 +63,15 @@ def _overview(caller: Caller) -> GateResponse:
             exempt=tuple(_exempt_person(caller, account) for account in exempt.accounts),
             exemptions_ending=exempt.ending_soon,
             attention=_attention(caller, overview, len(call.services.reporting.impact(now).unattributed)),
+            groups=tuple(
+                GroupLine(
+                    name=group,
+                    href=url("admin/users", group=group),
+                    covered=found.covered,
+                    people=found.people,
+                )
+                for group, found in call.services.reporting.groups(policy, now).items()
+            ),
             course=chart_of(
                 [
                     CoverageDay(at=day.at, covered=day.covered, people=day.people)

@@ -56,6 +56,15 @@ class ExemptPerson(Struct, frozen=True, kw_only=True):
     """`None` once it is over."""
 
 
+class GroupLine(Struct, frozen=True, kw_only=True):
+    """Coverage in one group."""
+
+    name: str
+    href: str
+    covered: int
+    people: int
+
+
 class AdminOverview(Struct, frozen=True, kw_only=True):
     """Admin, Overview: where we are and what to do next. Sends no form."""
 
@@ -74,6 +83,8 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
     exemptions_ending: int = 0
     """How many end within a week."""
     attention: tuple[Attention, ...] = ()
+    groups: tuple[GroupLine, ...] = ()
+    """Those that the policy names."""
     course: CoverageChart | None = None
     """Coverage over the last months; None while there is nothing to compare."""
     recent: tuple[HistoryLine, ...] = ()
