@@ -1,9 +1,10 @@
-"""A code from an authenticator app, given over HTTP: one account for each code, all of them right, sent to uvicorn
-over 16 connections. It is durable once it is answered: the code is spent, the session opened and the event chained in
-one commit. Beside it stands an app of Starlette that reads the same form and makes one commit of the same durability
-in a thread: one `SET` in Redis (append-only file, `everysec`), one `INSERT` in SQLite (`synchronous = FULL`). They take
-turns in rounds; median. What one core bears is requests for each second of CPU that the server's process used; Redis
-counts the scripts that it runs, the change feed's own among them.
+"""A code from an authenticator app, given over HTTP: one account for each code, all of them right, sent to uvicorn over
+16 connections. It is durable once it is answered: the code is spent, the session opened and the event chained in one
+commit. Beside it stands an app of Starlette that reads the same form and makes one commit of the same durability in a
+thread: one `SET` in Redis (append-only file, `everysec`), one `INSERT` in SQLite (`synchronous = FULL`). They take
+turns in rounds; median. What one core bears is requests for each second of CPU that the server's process used. Redis
+counts the scripts that it runs, a few of the change feed's own among them: one reads the facts upon which the request
+is let in, one the account to change, one commits.
 """
 
 import asyncio

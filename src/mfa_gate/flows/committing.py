@@ -22,23 +22,14 @@ class Committer:
         self._store = store
         self._changed = changed
 
-    def run(
-        self,
-        account_id: str,
-        plan: Callable[[Account | None], tuple[Change | None, T]],
-        now: int,
-        *,
-        known: Account | None = None,
-    ) -> T:
+    def run(self, account_id: str, plan: Callable[[Account | None], tuple[Change | None, T]], now: int) -> T:
         """Commit what `plan(account)` says and return its answer.
 
-        `plan` may be called several times and must not act on the world. `known` is what this very request has read of
-        the account, which saves reading it again where something is committed: that tells if somebody was quicker.
-        Raises `StoreUnavailable` if the race was lost five times.
+        `plan` may be called several times and must not act on the world. Raises `StoreUnavailable` if the race was
+        lost five times.
         """
         for _ in range(ATTEMPTS):
-            read_before, known = known, None
-            found = read_before or self._store.account(account_id)
+            found = self._store.account(account_id)
             if found is not None and found.id != account_id:
                 # Security: an answer that was meant for another question must not make one person another.
                 raise RecordCorrupt(
@@ -46,9 +37,6 @@ class Committer:
                 )
             change, answer = plan(found)
             if change is None:
-                if read_before is not None:
-                    # Security: what no commit confirms is answered only upon what the store says now (J16).
-                    continue
                 return answer
             try:
                 self._store.commit(change, now)

@@ -180,7 +180,7 @@ class SelfService:
             left = len(step.account.recovery.hashes) if step.account.recovery else 0
             return change, Verified(opened=opened, recovery_left=left)
 
-        return self._committer.run(visitor.account.id, plan, now, known=visitor.account)
+        return self._committer.run(visitor.account.id, plan, now)
 
     def renew_codes(self, visitor: Visitor, now: int) -> Codes | NeedsVerification:
         """Ten new recovery codes in place of the old ones; needs a verification by app of at most 300 s."""
