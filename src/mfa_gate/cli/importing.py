@@ -61,9 +61,9 @@ def import_(
             if as_json:
                 say_json(_as_json(preview) | {"dry_run": True})
             return
-        if not yes and (preview.wants_confirmation or _asks()) and not _confirmed(preview):
+        if not (yes or _is_meant(preview)):
             gate.importing.forget(preview)
-            raise click.ClickException("Nothing was imported.")
+            raise click.ClickException("Nothing was imported. Say --yes if this is meant.")
         head = gate.importing.confirm(preview, shell(os_user()), given, invocation.now, digest=digest)
         if not isinstance(head, RosterHead):
             raise click.ClickException("Another import was quicker. Nothing was imported; run it again.")
@@ -171,19 +171,11 @@ def _show(preview: "Preview") -> None:
         )
 
 
-def _asks() -> bool:
-    """True if there is somebody who can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _confirmed(preview: "Preview") -> bool:
-    if not _asks():
-        raise click.ClickException(
-            "Nothing was imported. Say --yes if this is meant."
-            if preview.wants_confirmation
-            else "Say --yes."
-        )
-    return click.confirm("Import it?", default=not preview.wants_confirmation)
+def _is_meant(preview: "Preview") -> bool:
+    """Whether somebody says so; where nobody can be asked, whatever needs no confirmation is."""
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return click.confirm("Import it?", default=not preview.wants_confirmation)
+    return not preview.wants_confirmation
 
 
 def _settle(invocation: Invocation, gate: Opened, preview: "Preview") -> None:

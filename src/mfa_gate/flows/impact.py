@@ -136,7 +136,7 @@ class Impacts:
                     account.realm,
                     account.name,
                     account.email,
-                    ", ".join(account.groups),
+                    ", ".join(account.all_groups),
                     moment(seen) if seen else "",
                     "" if deadline is None else moment(deadline),
                 )

@@ -45,10 +45,12 @@ class Settling:
             self._head, self._after, self.told = head, None, 0
         ends_at = self._monotonic() + TURN_SECONDS
         while head.import_id:
-            self._after, rows = self._roster.staged(head.import_id, self._after, AT_ONCE)
+            after, rows = self._roster.staged(head.import_id, self._after, AT_ONCE)
             self._tell(rows, head, now)
+            # Only now: who fails in between goes through the same ones again.
+            self._after = after
             self.told += len(rows)
-            if self._after is None:
+            if after is None:
                 self._finish(head, now)
                 return True
             if self._monotonic() > ends_at:
