@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mfa_gate.flows.alarming import say_what_endangers
 from mfa_gate.flows.counting import Counting
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
+from mfa_gate.flows.reporting import WHOLE
 from mfa_gate.flows.settling import Settling
 from mfa_gate.flows.sinking import Sink, Sinking
 from mfa_gate.mailing import deadlines, notifying, reminding
@@ -17,6 +18,7 @@ from mfa_gate.ports import Leases, Store
 from mfa_gate.settings import Settings
 
 if TYPE_CHECKING:
+    from mfa_gate.flows.checkpoints import Checkpointer
     from mfa_gate.opening import Keys
 
 CHECKPOINTS: Final = Timing(name="checkpoints", every_seconds=5)
@@ -64,7 +66,7 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
     archive = archiving(settings, keys, store, sources)
     slow = (
         Job(timing=HEALTH, run=lambda _: say_what_endangers(store, sources.clock())),
-        Job(timing=EXAMINATION, run=examiner.examine),
+        Job(timing=EXAMINATION, run=lambda now: _examine(examiner, store, now)),
         _roster(store, sources),
         *(() if archive is None else (Job(timing=ARCHIVE, run=archive.turn),)),
     )
@@ -72,6 +74,12 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
     holder = _holder(sources)
     sinks = tuple((Job(timing=timing, run=run.turn),) for timing, run in sinking(settings, store))
     return tuple(Jobs(store, jobs, holder) for jobs in (quick, slow, mail, *sinks))
+
+
+def _examine(examiner: "Checkpointer", store: Store, now: int) -> None:
+    """Recompute the whole trail, and keep when it was whole; that it is not, the examiner says."""
+    if examiner.examine(now) is None:
+        store.note_run(WHOLE, now)
 
 
 def timetable(settings: Settings) -> tuple[Timing, ...]:

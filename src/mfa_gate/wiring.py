@@ -178,7 +178,7 @@ def build_services(
         ),
         assistance=Assistance(authority, store, store, committer),
         exporting=Exporting(authority, store, keyed.sign_checkpoint, keyed.is_our_checkpoint),
-        reporting=Reporting(store, store, store, store, store, notices=lambda: store.notices),
+        reporting=Reporting(store, store, store, store, store, notices=lambda: store.notices, leases=store),
         policy_history=PolicyHistory(store),
         impacts=Impacts(authority, store, store, store),
         reminders=Reminders(

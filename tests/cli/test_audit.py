@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from mfa_gate.background import background
 from mfa_gate.core.accounts import account_id
+from mfa_gate.flows.reporting import WHOLE
 from mfa_gate.keyed import Keyed
 from mfa_gate.keys import KeyRing
 from mfa_gate.opening import checkpointer
@@ -251,3 +253,21 @@ def test_after_an_exchange_everything_can_still_be_verified(signed: Shell, tmp_p
         "not signed"
         in signed.json("audit", "verify", "--public-key", public.splitlines()[1], code=1)["break"]
     )
+
+
+def test_the_daily_examination_keeps_when_the_trail_was_whole(signed: Shell) -> None:
+    with signed.gate() as gate:
+        ring = KeyRing.load(signed.folder / "mfa-gate.keys")
+
+        def examined() -> int | None:
+            signed.now += 86_400
+            slow = background(gate.settings, ring, gate.store, signed.sources())[1]
+            slow.turn(signed.now)
+            slow.turn(signed.now + 600)
+            return gate.store.last_runs().get(WHOLE)
+
+        assert examined() == signed.now + 600
+        whole_at = signed.now + 600
+        run(signed, "UPDATE audit SET record = record || ' ' WHERE position = 3")
+        assert examined() == whole_at
+        assert gate.reporting.wholeness().tampered_at == signed.now + 600

@@ -78,7 +78,13 @@ class House:
         self.authority, self.administration = offices.authority, offices.administration
         self.assistance = offices.assistance
         self.reporting = Reporting(
-            self.store, self.store, self.store, self.store, self.store, notices=lambda: self.store.notices
+            self.store,
+            self.store,
+            self.store,
+            self.store,
+            self.store,
+            notices=lambda: self.store.notices,
+            leases=self.store,
         )
 
     def administer(self, policies: Policies) -> Administration:

@@ -721,6 +721,9 @@ ADMIN_VIEWS: dict[str, View] = {
         person="zoe", audit_href="/mfa/admin/audit", reason_missing=True, nobody=True
     ),
     "admin-audit-empty": AdminAudit(lines=(), kind="reset"),
+    "admin-audit-tampered": AdminAudit(
+        lines=HISTORY, tampered_at=NOW - 90, tampered_href="/mfa/admin/audit?kind=tampering_noticed"
+    ),
     "admin-audit-all": AdminAudit(
         lines=tuple(
             HistoryLine(at=NOW - 60 * index, kind=kind, actor="Robin Admin", person="Alice Moreau")

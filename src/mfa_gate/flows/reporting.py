@@ -20,10 +20,12 @@ from mfa_gate.flows.counting import coverage_of_groups
 from mfa_gate.flows.finding import LONGEST_PAGE, Sought, Trailing, find
 from mfa_gate.flows.proving import still_open
 from mfa_gate.flows.results import NotFound
-from mfa_gate.ports import Accounts, Directory, Notices, Policies, Recorded, Row, Traffic, Trail
+from mfa_gate.ports import Accounts, Directory, Leases, Notices, Policies, Recorded, Row, Traffic, Trail
 
 LONGEST_QUERY = 255
 HISTORY = 50
+WHOLE = "trail whole"
+"""Under this name the store keeps, sealed, when the daily examination last found the trail whole."""
 SOON_SECONDS = 7 * DAY
 EVERYTHING = Sought()
 
@@ -72,6 +74,13 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     unattributed: dict[tuple[str, str], int]
 
 
+class Wholeness(msgspec.Struct, frozen=True, kw_only=True):
+    """When the whole trail was last recomputed and found whole, and when tampering was last noticed; None: never."""
+
+    whole_at: int | None
+    tampered_at: int | None
+
+
 class WaitingMail(msgspec.Struct, frozen=True, kw_only=True):
     """How many notices wait for a mail server that takes none, and what it says."""
 
@@ -91,6 +100,7 @@ class Reporting:
         traffic: Traffic,
         *,
         notices: Callable[[], Notices],
+        leases: Leases,
     ) -> None:
         self._directory = directory
         self._trail = trail
@@ -98,6 +108,14 @@ class Reporting:
         self._policies = policies
         self._traffic = traffic
         self._notices = notices
+        self._leases = leases
+
+    def wholeness(self) -> Wholeness:
+        """How it stands with the trail itself."""
+        noticed = self._trail.events(account_id=ORG, kind="tampering_noticed", before=None, limit=1)
+        return Wholeness(
+            whole_at=self._leases.last_runs().get(WHOLE), tampered_at=noticed[0].event.at if noticed else None
+        )
 
     def waiting_mail(self) -> WaitingMail | None:
         """Which notices wait because the mail server took none when it was last asked; None: it takes them."""

@@ -87,6 +87,8 @@ def _audit(caller: Caller) -> GateResponse:
 
 def _view(caller: Caller, wanted: AuditFilter, trail: Trailing, *, is_first: bool) -> AdminAudit:
     url, fields = caller.call.url, wanted.fields
+    stands = caller.call.services.reporting.wholeness()
+    is_whole = stands.whole_at is not None and (stands.tampered_at or 0) < stands.whole_at
     return AdminAudit(
         lines=history_lines(trail.events, lambda account_id: url(f"admin/users/{account_id}")),
         kinds=tuple(AuditKind(value=each, current=each == wanted.kind) for each in get_args(EventKind)),
@@ -96,6 +98,9 @@ def _view(caller: Caller, wanted: AuditFilter, trail: Trailing, *, is_first: boo
         until=fields.get("to", ""),
         first_href=None if is_first else url("admin/audit", **fields),
         next_href=url("admin/audit", **fields, before=trail.before) if trail.before else None,
+        verified_at=stands.whole_at if is_whole else None,
+        tampered_at=None if is_whole else stands.tampered_at,
+        tampered_href=url("admin/audit", kind="tampering_noticed"),
         export_href=url("admin/audit/export", **fields),
     )
 

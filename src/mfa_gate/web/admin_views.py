@@ -281,7 +281,10 @@ class AdminAudit(Struct, frozen=True, kw_only=True):
     next_href: str | None = None
     export_href: str = ""
     verified_at: int | None = None
-    """Up to when the chain was last found unbroken."""
+    """Up to when the trail was last found whole."""
+    tampered_at: int | None = None
+    """When tampering was noticed that no examination has found to be over."""
+    tampered_href: str = ""
 
 
 class AdminExport(Struct, frozen=True, kw_only=True):
