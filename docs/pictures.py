@@ -36,7 +36,8 @@ def main() -> None:
         admin.press("I have saved these codes")
         admin.opens("/mfa/admin/settings/policies")
         admin.page.get_by_role("checkbox", name="Require Two-Step Authentication").check()
-        admin.page.screenshot(path=FOLDER / "policy.png")
+        admin.page.mouse.move(0, 0)
+        admin.page.screenshot(path=FOLDER / "policy.png", full_page=True)
         admin.close()
 
 

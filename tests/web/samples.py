@@ -621,6 +621,8 @@ ADMIN_VIEWS: dict[str, View] = {
         enrolled=938,
         missing=41,
         missing_href="/mfa/admin/users?status=missing",
+        waiting=8,
+        waiting_href="/mfa/admin/users?status=grace",
         exempt=12,
         exempt_href="/mfa/admin/users?status=exempt",
         saved="turned_on",

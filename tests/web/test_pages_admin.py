@@ -134,6 +134,21 @@ def test_once_it_is_on_the_switch_counts_who_is_missing_and_leads_to_exactly_the
     assert "Everybody seen so far who needs it has set it up" in root.words
 
 
+def test_who_still_has_time_is_counted_apart_from_who_is_missing(root: Browser) -> None:
+    house = root.house
+    house.browser("alice").get("/files")
+    policy = replace(house.store.policy(), grace_seconds=14 * 86_400, first_required_at=NOW)
+    house.store.commit_policy(policy, (), NOW)
+    assert turn(root, on=True) == 303
+    root.get(f"/mfa/{POLICIES}")
+    assert "has not set it up" not in root.words
+    assert "Everybody seen so far" not in root.words
+    link = root.page.find("a", string=re.compile("1 person still has time to set it up"))
+    assert isinstance(link, Tag)
+    root.get(str(link["href"]))
+    assert [str(each["href"]) for each in root.page.select("td.who a")] == [profile(house, "alice")]
+
+
 def test_where_nobody_would_be_asked_the_switch_says_so(root: Browser) -> None:
     root.get(f"/mfa/{POLICIES}")
     assert "Nobody seen so far will be asked to set up two-step" in root.words

@@ -144,6 +144,8 @@ def _view(caller: Caller) -> AdminPolicies:
         enrolled=overview.covered,
         missing=overview.counts.get("missing", 0),
         missing_href=call.url("admin/users", status="missing"),
+        waiting=overview.counts.get("grace", 0),
+        waiting_href=call.url("admin/users", status="grace"),
         exempt=overview.counts.get("exempt", 0),
         exempt_href=call.url("admin/users", status="exempt"),
         saved=told(caller, get_args(Saved)),

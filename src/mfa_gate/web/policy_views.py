@@ -86,6 +86,9 @@ class AdminPolicies(Struct, frozen=True, kw_only=True):
     missing: int = 0
     """How many people of whom it is required have not set it up."""
     missing_href: str | None = None
+    waiting: int = 0
+    """How many people still have time to."""
+    waiting_href: str | None = None
     exempt: int = 0
     exempt_href: str | None = None
     actor_enrolled: bool = True
