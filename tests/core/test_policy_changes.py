@@ -45,6 +45,11 @@ def test_the_day_of_the_policy_is_set_once() -> None:
     assert not weakens(off, again)
 
 
+def test_a_policy_that_was_on_before_days_were_written_down_gives_no_time_by_that() -> None:
+    old = Policy(version=4, require_two_step=True, changed_at=NOW - 99)
+    assert after(old, idle_ttl_seconds=60).first_required_at == NOW - 99
+
+
 def test_new_time_is_given_only_where_it_is_asked_for_and_weakens() -> None:
     anew = after(ON, grace_anew=True)
     assert anew.first_required_at == NOW

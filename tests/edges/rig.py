@@ -16,6 +16,7 @@ from tests.edges.asking import NAVIGATION, Ask, DoorName, Got, Headers, ask_wsgi
 from tests.edges.holdings import SQLITE
 from tests.edges.portal import Canary, Seen
 from tests.edges.town import NOW, Person, Town, flask_cookie, starlette_cookie
+from tests.forms import untouched
 
 HOME = "http://localhost:8000"
 COOKIE = "mfa_gate"
@@ -185,11 +186,7 @@ class Client:
         """The fields with which the page's form for `action` (below the mount) comes."""
         form = self.soup.find("form", action=f"/mfa/{action}")
         assert isinstance(form, Tag), f"no form for {action}: {self.soup.get_text(' ', strip=True)[:300]}"
-        return {
-            str(each["name"]): str(each.get("value", ""))
-            for each in form.find_all("input")
-            if each.get("name")
-        }
+        return untouched(form)
 
     def post(self, path: str, fields: dict[str, str], *headers: tuple[str, str]) -> Got:
         """Send a form as it is given, from a page of the portal's own origin."""

@@ -27,6 +27,7 @@ from mfa_gate.settings import Settings
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite import SqliteStore
 from mfa_gate.wiring import Sources, build_door
+from tests.forms import untouched
 from tests.offices import offices_of
 
 NOW = 1_800_000_000 - 1_800_000_000 % 30
@@ -240,20 +241,7 @@ class Browser:
         """The fields with which the page's form for `action` (below the mount) comes."""
         form = self.page.find("form", action=f"/mfa/{action}")
         assert isinstance(form, Tag), f"no form for {action} on {self.heading!r}: {self.words[:400]}"
-        fields = form.find_all("input")
-        return {
-            str(each["name"]): str(each.get("value", ""))
-            for each in fields
-            if each.get("name") and (each.get("type") != "checkbox" or each.has_attr("checked"))
-        } | {
-            # A browser leaves out the line break with which a textarea begins.
-            **{str(each["name"]): each.text.removeprefix("\n") for each in form.find_all("textarea")},
-            **{
-                str(each["name"]): str(option["value"])
-                for each in form.find_all("select")
-                for option in each.select("option[selected]")
-            },
-        }
+        return untouched(form)
 
     def submit(self, action: str, *, follow: bool = True, **fields: str) -> Response:
         """Fill in the page's form for `action` and send it."""

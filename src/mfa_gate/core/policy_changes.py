@@ -86,7 +86,7 @@ def changed(before: Policy, changes: PolicyChanges, now: int) -> Policy | Unfit:
     after = replace(before, **given)
     # Security: set once and moved only when somebody asks for that, or turning the policy off and on would give new
     # time to everybody.
-    since = 0 if changes.grace_anew else before.first_required_at
+    since = 0 if changes.grace_anew else before.first_required_at or _first_known(before)
     after = replace(
         after,
         required_groups=_each_once(after.required_groups),
@@ -166,6 +166,11 @@ def _takes_away(before: tuple[GroupFactors, ...], after: tuple[GroupFactors, ...
         any(rule.group == other.group and set(other.factors) <= set(rule.factors) for other in after)
         for rule in before
     )
+
+
+def _first_known(policy: Policy) -> int:
+    """Since when two-step has been required at the latest, where nobody has written down when that began."""
+    return policy.changed_at if policy.require_two_step else 0
 
 
 def _each_once(groups: tuple[str, ...]) -> tuple[str, ...]:
