@@ -49,6 +49,12 @@ def scope(cookies: str) -> Scope:
     }
 
 
+def parsed_anew(scope: Scope) -> Scope:
+    """The same request with headers that are new objects, as a server makes them out of what it has received."""
+    made = [(bytes(bytearray(name)), bytes(bytearray(value))) for name, value in scope["headers"]]
+    return {**scope, "headers": made}
+
+
 def environ(cookies: str) -> dict[str, Any]:
     """As a WSGI server hands it over."""
     headers = {f"HTTP_{n.upper().replace('-', '_')}": v for n, v in (*HEADERS, ("cookie", cookies))}

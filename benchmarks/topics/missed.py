@@ -88,6 +88,7 @@ async def _new_cookies(gated: browser.App, session: str, now: float, client: "re
             what="… and what the store is asked",
             figure=round(asked, 2),
             unit="scripts",
+            drawn=False,
             target=at_most(0.05),
         ),
     ]
@@ -128,6 +129,7 @@ async def _new_facts(
             what="… and what the store is asked",
             figure=round(asked, 2),
             unit="scripts",
+            drawn=False,
             target=at_most(1.05),
         ),
     ]

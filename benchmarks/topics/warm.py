@@ -53,6 +53,14 @@ def measure() -> Iterator[Row]:
             target=at_most(0.4),
         )
     yield Row(
+        what="The gate adds in ASGI, to headers that are new objects",
+        figure=times.added("gated anew", "bare anew"),
+        unit="µs",
+        ratio=times.share("gated anew", "bare anew", "unsign"),
+        of="of a check",
+        drawn=False,
+    )
+    yield Row(
         what="The gate adds in ASGI, beside SessionMiddleware",
         figure=times.added("gated ASGI", "bare ASGI"),
         unit="µs",
@@ -90,6 +98,8 @@ async def _times(town: Town) -> Times:
                 "bare ASGI": lambda: browser.asgi_app(scope, receive, send),
                 "gated ASGI": lambda: gated(scope, receive, send),
                 "sessions": lambda: sessions({**scope}, receive, send),
+                "bare anew": lambda: browser.asgi_app(browser.parsed_anew(scope), receive, send),
+                "gated anew": lambda: gated(browser.parsed_anew(scope), receive, send),
             },
         )
     finally:
