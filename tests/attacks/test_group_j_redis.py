@@ -131,12 +131,15 @@ def test_J01_a_server_that_is_stopped_closes_the_gate_and_one_that_is_back_opens
     alice = site.served.cookies("alice", verified=True)
     site.is_open_for(alice)
     site.server.kill()
-    try:
-        site.is_closed_for(alice)
-        site.lets_nobody_in(alice)
-    finally:
-        site.server.start_again()
-    site.is_open_for(alice)
+    with running(site.served.town, **ANCHORED) as begun_meanwhile:
+        try:
+            site.is_closed_for(alice)
+            site.lets_nobody_in(alice)
+            assert begun_meanwhile(alice) == 503
+        finally:
+            site.server.start_again()
+        site.is_open_for(alice)
+        until(lambda: begun_meanwhile(alice) == 200)
     bob = site.served.cookies("bob")
     until(lambda: get(site.served, bob) == 401, HEALED_SECONDS)
 
