@@ -204,7 +204,11 @@ SORT_LINKS = {
 }
 EFFECT = PolicyEffect(
     asked_to_set_up=41,
+    has_time=120,
+    not_asked=1,
     never_signed_in=18,
+    without_email=7,
+    everybody_href="/mfa/admin/settings/policies?counted=everybody",
     asked_href="/mfa/admin/users?status=missing",
     unattributed=(
         TrafficLine(place="/", credentials=None, count=4812),

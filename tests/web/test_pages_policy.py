@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.web.house import Browser, House, path_of
 
 POLICIES = "admin/settings/policies"
@@ -111,3 +113,24 @@ def test_in_grace_the_wizard_says_until_when_and_later_leads_on(house: House) ->
     assert bob.form("setup/choose")
     assert "Later" not in bob.words
     assert path_of(bob.post("/mfa/setup/later", bob.form("setup/choose"), follow=False)) == "/mfa/setup"
+
+
+def test_before_it_is_turned_on_the_page_says_whom_it_would_meet(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = house.enrolled("root")
+    for user in ("alice", "bob"):
+        house.browser(user).get("/files")
+    root.get(f"/mfa/{POLICIES}")
+    assert "2 people seen so far will be asked to set up two-step at their next request" in root.words
+    assert "2 of them have no e-mail address and cannot be reminded" in root.words
+    assert saved(root, grace_days="7") == 422
+    root.submit(POLICIES, code=root.next_code())
+    root.get(f"/mfa/{POLICIES}")
+    assert "2 people have time to set it up" in root.words
+    assert "Count everybody" not in root.words
+    monkeypatch.setattr("mfa_gate.web.admin_policy_pages.AT_ONCE", 1)
+    root.get(f"/mfa/{POLICIES}")
+    assert "1 person has time to set it up" in root.words
+    root.get(f"/mfa/{POLICIES}?counted=everybody")
+    assert "2 people have time to set it up" in root.words

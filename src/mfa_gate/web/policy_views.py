@@ -24,7 +24,12 @@ class PolicyEffect(Struct, frozen=True, kw_only=True):
     """What would happen if the switch were turned on now."""
 
     asked_to_set_up: int
+    has_time: int = 0
+    not_asked: int = 0
     never_signed_in: int = 0
+    without_email: int = 0
+    everybody_href: str | None = None
+    """Where all are counted; `None` if all were."""
     unattributed: tuple[TrafficLine, ...] = ()
     """Kinds of traffic that nobody can be named for and that would be refused, the most frequent first."""
     asked_href: str | None = None
