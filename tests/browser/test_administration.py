@@ -137,7 +137,7 @@ def _filters(admin: Person) -> Locator:
 
 def _names(admin: Person) -> Locator:
     """Everybody whom the list shows."""
-    return admin.page.get_by_role("table").get_by_role("link")
+    return admin.page.get_by_role("table").get_by_role("cell").get_by_role("link")
 
 
 def _status(admin: Person, name: str) -> tuple[str, str]:
