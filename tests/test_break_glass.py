@@ -20,6 +20,7 @@ from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.grants import Grant, SignedGrant, body_of, is_good, names, to_sign
 from mfa_gate.core.messages import GateRequest
 from mfa_gate.files import replace_file
+from mfa_gate.flows.checking import Said, Verdict
 from mfa_gate.keyed import Keyed
 from mfa_gate.keys import Key, KeyRing
 from mfa_gate.keys.signatures import sign
@@ -230,11 +231,12 @@ class TestDoor:
         asked = GateRequest(
             path="/files", remote_user="alice", headers=(("host", "localhost:8000"),), peer="127.0.0.1"
         )
-        assert checker.check_cached(asked) is not None
+        assert isinstance(checker.check_cached(asked), Verdict)
         ward.shell.now += 60
-        assert checker.check_cached(asked) is None
-        verdict = checker.check(asked)
-        assert checker.check_cached(asked) is not None
+        said = checker.check_cached(asked)
+        assert isinstance(said, Said), "the use must be written down first"
+        verdict = checker.check(asked, said)
+        assert isinstance(checker.check_cached(asked), Verdict)
         assert checker.again(verdict.visit, verdict.cached)
         ward.shell.now += 600
         assert not checker.again(verdict.visit, verdict.cached)
