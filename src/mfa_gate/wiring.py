@@ -147,6 +147,7 @@ def build_services(
     from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.impact import Impacts
     from mfa_gate.flows.importing import Importing
+    from mfa_gate.flows.people_export import PeopleExport
     from mfa_gate.flows.policy_history import PolicyHistory
     from mfa_gate.flows.proving import CodeDesk
     from mfa_gate.flows.reminders import Reminders
@@ -179,6 +180,7 @@ def build_services(
         assistance=Assistance(authority, store, store, committer),
         exporting=Exporting(authority, store, keyed.sign_checkpoint, keyed.is_our_checkpoint),
         reporting=Reporting(store, store, store, store, store, notices=lambda: store.notices, leases=store),
+        people_export=PeopleExport(authority, store, store),
         policy_history=PolicyHistory(store),
         impacts=Impacts(authority, store, store, store),
         reminders=Reminders(

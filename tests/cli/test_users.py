@@ -230,3 +230,24 @@ def test_an_event_that_was_edited_is_found(peopled: Shell) -> None:
     broken = json.loads(peopled("audit", "verify", "--json", code=1).stdout)
     assert broken["whole"] is False
     assert broken["break"]
+
+
+def test_people_are_chosen_and_exported_as_they_are_listed(shell: Shell) -> None:
+    for user in ("brigitte", "bruno", "otto"):
+        shell.visits(user)
+    chosen = ("--q", "br", "--status", "missing", "--sort", "-name")
+    listed = [each["user"] for each in shell.json("users", "list", *chosen)]
+    assert listed == ["bruno", "brigitte"]
+    assert shell.json("users", "list", "--group", "nobody's") == []
+    assert [each["user"] for each in shell.json("users", "list", "--never-seen")] == ["admin"]
+    path = shell.folder / "people"
+    shell("users", "export", str(path), code=2)
+    assert not path.exists()
+    reason = ("--reason", "for the wards")
+    assert shell.json("users", "export", str(path), *chosen, *reason) == {"path": str(path), "people": 2}
+    assert [json.loads(line)["user"] for line in path.read_text().splitlines()] == listed
+    table = shell("users", "export", "-", "--csv", *chosen, *reason).stdout.splitlines()
+    assert [line.split(",")[1] for line in table] == ["user", *listed]
+    recorded = shell.json("audit", "list", "--kind", "people_exported")
+    assert [each["details"]["form"] for each in recorded] == ["csv", "jsonl"]
+    assert recorded[0]["details"]["status"] == "missing"

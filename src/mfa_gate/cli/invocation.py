@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.impact import Impacts
     from mfa_gate.flows.importing import Importing
+    from mfa_gate.flows.people_export import PeopleExport
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.ports import Store
@@ -55,6 +56,7 @@ class Opened:
     assistance: "Assistance"
     exporting: "Exporting"
     reporting: "Reporting"
+    people_export: "PeopleExport"
     impacts: "Impacts"
     reminders: "Reminders"
     importing: "Importing"
@@ -130,6 +132,7 @@ class Invocation:
             assistance=services.assistance,
             exporting=services.exporting,
             reporting=services.reporting,
+            people_export=services.people_export,
             impacts=services.impacts,
             reminders=services.reminders,
             importing=services.importing,

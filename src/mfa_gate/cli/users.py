@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,11 +19,12 @@ from mfa_gate.cli.invocation import (
     subject_in,
 )
 from mfa_gate.cli.output import moment, say_facts, say_json, say_list, say_table
+from mfa_gate.cli.people import choosing_people, export
 from mfa_gate.cli.reminding import remind
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
 from mfa_gate.core.accounts import Account, account_id
-from mfa_gate.core.listing import Filter, asked
-from mfa_gate.core.policy import Status, is_exempt
+from mfa_gate.core.listing import ACTIVE, Filter, Sort
+from mfa_gate.core.policy import is_exempt
 from mfa_gate.core.throttle import FOREVER
 
 if TYPE_CHECKING:
@@ -38,23 +39,20 @@ def users() -> None:
     """Who has two-step, and who does not."""
 
 
-for _act in (exempt, import_, remind, reset, sign_out):
+for _act in (exempt, export, import_, remind, reset, sign_out):
     users.add_command(_act)
 
 
 @users.command("list")
-@click.option("--status", type=click.Choice(get_args(Status)), help="Only people with this status.")
-@click.option("--q", "prefix", default="", help="Only those whose name, e-mail or account name begins so.")
+@choosing_people
 @click.option("--unlisted", is_flag=True, help="Only those who signed in and whom no roster names.")
 @json_option
 @settings_option
 @pass_invocation
-def list_(
-    invocation: Invocation, status: Status | None, prefix: str, *, unlisted: bool, as_json: bool
-) -> None:
+def list_(invocation: Invocation, who: Filter, sort: Sort, *, unlisted: bool, as_json: bool) -> None:
     """List everybody whom the gate has seen or a roster names."""
     with invocation.opened() as gate:
-        pages = _pages(gate, status, prefix)
+        pages = _pages(gate, who, sort)
         if unlisted:
             pages = (tuple(row for row in page if row.account.listing is None) for page in pages)
         if as_json:
@@ -63,7 +61,9 @@ def list_(
         say_table(
             ("USER", "NAME", "E-MAIL", "REALM", "STATUS", "FACTORS", "LAST VERIFIED"),
             ([_row(row) for row in page] for page in pages),
-            empty="Nobody." if status or prefix or unlisted else "The gate has seen nobody yet.",
+            empty="Nobody."
+            if unlisted or who != Filter(statuses=ACTIVE)
+            else "The gate has seen nobody yet.",
         )
 
 
@@ -89,9 +89,8 @@ def show(invocation: Invocation, user: str, realm: str | None, *, as_json: bool)
         _say_profile(profile, role, gate.now)
 
 
-def _pages(gate: Opened, status: Status | None, prefix: str) -> "Iterator[tuple[Row, ...]]":
-    who = Filter(statuses=asked(status), prefix=prefix)
-    rows = gate.reporting.everybody(who, now=gate.now)
+def _pages(gate: Opened, who: Filter, sort: Sort) -> "Iterator[tuple[Row, ...]]":
+    rows = gate.reporting.everybody(who, sort=sort, now=gate.now)
     while page := tuple(islice(rows, PAGE)):
         yield page
 

@@ -68,6 +68,7 @@ EventKind = Literal[
     "coverage_counted",
     "trail_exported",
     "list_exported",
+    "people_exported",
     "trail_archived",
 ]
 

@@ -190,13 +190,7 @@ class Reporting:
 
     def everybody(self, who: Filter, *, sort: Sort = "name", now: int) -> Iterator[Row]:
         """Everybody who fits, read page by page."""
-        after: Place | None = None
-        while True:
-            page = self._directory.people(_storable(who), sort=sort, after=after, limit=LONGEST_PAGE, now=now)
-            yield from page.rows
-            after = page.next
-            if after is None:
-                return
+        return everybody(self._directory, who, sort=sort, now=now)
 
     def profile(self, account_id: str, now: int) -> Profile | NotFound:
         """One person with sessions and history."""
@@ -214,6 +208,17 @@ class Reporting:
     def audit(self, sought: Sought = EVERYTHING, *, before: int | None = None, limit: int) -> Trailing:
         """A page of the trail, newest first; at most 500 events below position `before`."""
         return find(self._trail, sought, before=before, limit=limit)
+
+
+def everybody(directory: Directory, who: Filter, *, sort: Sort, now: int) -> Iterator[Row]:
+    """Everybody who fits a filter, read page by page."""
+    after: Place | None = None
+    while True:
+        page = directory.people(_storable(who), sort=sort, after=after, limit=LONGEST_PAGE, now=now)
+        yield from page.rows
+        after = page.next
+        if after is None:
+            return
 
 
 def _storable(who: Filter) -> Filter:

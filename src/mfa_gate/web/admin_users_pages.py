@@ -101,6 +101,7 @@ def _users(caller: Caller) -> GateResponse:
             remind=remind_bar(caller, wanted.who, counts),
             nobody_chosen=told(caller, (NOBODY_CHOSEN,)) is not None,
             everybody_href=call.url("admin/users"),
+            export_href=call.url("admin/users/export", **wanted.words) if caller.role == "admin" else "",
             inactive_href=call.url("admin/users", **wanted.scope, status="inactive"),
             first_href=link() if (after or before) and page.previous else None,
             previous_href=link(before=page.previous) if page.previous else None,

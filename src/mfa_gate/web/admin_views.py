@@ -162,6 +162,8 @@ class AdminUsers(Struct, frozen=True, kw_only=True):
     nobody_chosen: bool = False
     """Whether reminders were asked for, and for nobody."""
     everybody_href: str = ""
+    export_href: str = ""
+    """Empty for who may not export."""
     inactive_href: str = ""
     """The same search among those who are not active."""
     first_href: str | None = None
@@ -306,6 +308,27 @@ class AdminExport(Struct, frozen=True, kw_only=True):
     reason_missing: bool = False
     nobody: bool = False
     """`person` means nobody."""
+    problem: CodeProblem | None = None
+    pause: Pause | None = None
+
+
+class AdminPeopleExport(Struct, frozen=True, kw_only=True):
+    """Admin, Users, Export: whom the file will name, and the form that gives it.
+
+    * `GET admin/users/export`: the fields of the list's address
+    * `POST` to the same: these, `form`, `reason`, `code`; the answer is the file
+    """
+
+    fields: tuple[tuple[str, str], ...] = ()
+    """What the list's address says, to be sent again."""
+    query: str = ""
+    group: str = ""
+    status: UserStatus | None = None
+    never_seen: bool = False
+    users_href: str
+    form: Literal["csv", "jsonl"] = "csv"
+    reason: str = ""
+    reason_missing: bool = False
     problem: CodeProblem | None = None
     pause: Pause | None = None
 

@@ -33,9 +33,9 @@ THREADS = 16
 OPERATIONS: tuple[Operation[Any], ...] = (
     *OF_ONESELF,
     *OF_THE_POLICY,
+    *OF_EXPORTS,  # before paths that have an id in the same place
     *OF_ADMINISTRATION,
     *OF_ACTS,
-    *OF_EXPORTS,
     *OF_REMINDERS,
 )
 

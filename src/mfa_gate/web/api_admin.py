@@ -27,6 +27,7 @@ from mfa_gate.web.api_schema import (
     AuditPage,
     Doer,
     ExemptionNow,
+    ExportPeople,
     FindEvents,
     FindUsers,
     Nothing,
@@ -55,10 +56,20 @@ def no_admin(call: Call) -> GateResponse | None:
     return stranger(call)
 
 
+def who_of(sent: FindUsers | ExportPeople) -> Filter:
+    """Whom a list or an export is about."""
+    return Filter(
+        statuses=asked(given(sent.status)),
+        group=given(sent.group) or None,
+        never_seen=sent.never_seen,
+        prefix=sent.q,
+    )
+
+
 def _users(call: Call, sent: FindUsers) -> GateResponse:
     reporting = call.services.reporting
-    who = Filter(statuses=asked(given(sent.status)), prefix=sent.q)
-    page = reporting.people(who, after=given(sent.after), limit=sent.limit, now=call.now)
+    who = who_of(sent)
+    page = reporting.people(who, sort=sent.sort, after=given(sent.after), limit=sent.limit, now=call.now)
     if isinstance(page, NotFound):
         return no_such_cursor()
     users = tuple(_user(row.account, row.status, call.visitor.policy, call.now) for row in page.rows)

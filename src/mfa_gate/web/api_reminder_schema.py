@@ -17,6 +17,8 @@ class ReminderFilter(Taken, frozen=True, kw_only=True):
 
     status: Annotated[Status, Meta(description="Only people with this status.")] | UnsetType = UNSET
     q: Annotated[str, Meta(max_length=200, description="The start of a name, e-mail or account name.")] = ""
+    group: Annotated[str, Meta(max_length=255, description="Only people in this group.")] | UnsetType = UNSET
+    never_seen: Annotated[bool, Meta(description="Only people who never signed in.")] = False
 
 
 class SendReminders(Taken, frozen=True, kw_only=True):

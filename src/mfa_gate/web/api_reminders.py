@@ -27,6 +27,8 @@ def _send(call: Call, sent: SendReminders) -> GateResponse:
         users=tuple(users or ()),
         status=None if people is None else given(people.status),
         prefix="" if people is None else people.q,
+        group=None if people is None else given(people.group),
+        never_seen=people is not None and people.never_seen,
         dry=sent.dry_run,
     )
     result = call.services.reminders.begin(call.visitor, wanted, call.now)

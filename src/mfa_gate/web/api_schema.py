@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from mfa_gate.core.accounts import FactorKind
 from mfa_gate.core.events import Actor, EventKind
+from mfa_gate.core.listing import Sort
 from mfa_gate.core.policy import Because, Status
 
 Code: TypeAlias = Annotated[
@@ -130,10 +131,37 @@ class FindUsers(Taken, frozen=True, kw_only=True):
 
     status: Annotated[Status, Meta(description="Only people with this status.")] | UnsetType = UNSET
     q: Annotated[str, Meta(max_length=200, description="The start of a name, e-mail or account name.")] = ""
+    group: (
+        Annotated[
+            str, Meta(max_length=255, description="Only people in this group, as the portal spells it.")
+        ]
+        | UnsetType
+    ) = UNSET
+    never_seen: Annotated[bool, Meta(description="Only people who never signed in.")] = False
+    sort: Annotated[Sort, Meta(description="In which order; with `-` from the last to the first.")] = "name"
     after: Annotated[str, Meta(max_length=2_000, description="`next` of the page before.")] | UnsetType = (
         UNSET
     )
     limit: Limit = 50
+
+
+class ExportPeople(Taken, frozen=True, kw_only=True):
+    """Which people to export, in which form, and why. Administrators are told."""
+
+    reason: Reason
+    status: Annotated[Status, Meta(description="Only people with this status.")] | UnsetType = UNSET
+    q: Annotated[str, Meta(max_length=200, description="The start of a name, e-mail or account name.")] = ""
+    group: Annotated[str, Meta(max_length=255, description="Only people in this group.")] | UnsetType = UNSET
+    never_seen: Annotated[bool, Meta(description="Only people who never signed in.")] = False
+    sort: Annotated[Sort, Meta(description="In which order; with `-` from the last to the first.")] = "name"
+    form: Annotated[Literal["jsonl", "csv"], Meta(description="`csv` is for spreadsheets.")] = "jsonl"
+    confirm: (
+        Annotated[GiveCode, Meta(description="A fresh code of the authenticator app, spent by this.")] | None
+    ) = None
+
+
+class ExportedPeople(Struct, frozen=True, kw_only=True):
+    """A file, one person a line."""
 
 
 class FindEvents(Taken, frozen=True, kw_only=True):

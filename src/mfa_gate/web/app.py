@@ -25,6 +25,7 @@ from mfa_gate.web import (
     admin_audit_pages,
     admin_export_pages,
     admin_pages,
+    admin_people_export_pages,
     admin_policy_pages,
     admin_reminder_pages,
     admin_user_pages,
@@ -79,6 +80,10 @@ PAGES: Mapping[str, Table] = {
     },
     "/admin/settings/policies/history": {"GET": admin_policy_pages.show_history},
     "/admin/users": {"GET": admin_users_pages.show_users},
+    "/admin/users/export": {
+        "GET": admin_people_export_pages.show_people_export,
+        "POST": admin_people_export_pages.take_people_export,
+    },
     "/admin/reminders": {
         "GET": admin_reminder_pages.show_reminders,
         "POST": admin_reminder_pages.take_reminders,

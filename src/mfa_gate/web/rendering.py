@@ -23,6 +23,7 @@ View = (
     | views.Message
     | views.SignInRequired
     | admin_views.AdminOverview
+    | admin_views.AdminPeopleExport
     | admin_views.AdminUsers
     | admin_views.AdminUser
     | admin_views.AdminAct
@@ -55,6 +56,7 @@ TEMPLATES: Mapping[type[View], str] = {
     policy_views.AdminPolicyHistory: "admin/policy_history.html",
     admin_views.AdminAudit: "admin/audit.html",
     admin_views.AdminExport: "admin/export.html",
+    admin_views.AdminPeopleExport: "admin/people_export.html",
     admin_views.AdminReminders: "admin/reminders.html",
     admin_views.AdminReminderRun: "admin/reminder_run.html",
 }

@@ -118,6 +118,7 @@ TELLINGS: Mapping[str, Telling] = {
     "list_exported": Telling(
         N_("List exported"), N_("{actor} exported a list of whom the requirement would stop.")
     ),
+    "people_exported": Telling(N_("People exported"), N_("{actor} exported a list of people.")),
     "trail_archived": Telling(N_("Trail archived"), N_("The older part of the audit trail was archived.")),
     "trail_exported": Telling(N_("Trail exported"), N_("{actor} exported the audit trail.")),
     "coverage_counted": Telling(N_("Coverage counted"), N_("It was counted how many people have two-step.")),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.impact import Impacts
     from mfa_gate.flows.importing import Importing
     from mfa_gate.flows.jobs import Standing
+    from mfa_gate.flows.people_export import PeopleExport
     from mfa_gate.flows.policy_history import PolicyHistory
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
@@ -54,6 +55,7 @@ class Services:
     assistance: "Assistance"
     exporting: "Exporting"
     reporting: "Reporting"
+    people_export: "PeopleExport"
     policy_history: "PolicyHistory"
     impacts: "Impacts"
     reminders: "Reminders"
