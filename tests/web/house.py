@@ -66,10 +66,32 @@ class Faulty:
         self.failures: dict[str, Exception] = {}
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        error = self.failures.get(name) or self.failures.get("*")
+        if name in _PARTS:
+            return _FaultyPart(self, getattr(self._store, name))
+        self.fail(name)
+        return getattr(self._store, name)
+
+    def fail(self, verb: str) -> None:
+        """Raise what this verb is to fail with, if it is."""
+        error = self.failures.get(verb) or self.failures.get("*")
         if error is not None:
             raise error
-        return getattr(self._store, name)
+
+
+_PARTS = ("roster", "stream", "seals")
+"""What a store has verbs in, and is handed out before anybody asks for something."""
+
+
+class _FaultyPart:
+    """A part of a store whose verbs fail with the others."""
+
+    def __init__(self, whole: Faulty, part: Any) -> None:  # noqa: ANN401
+        self._whole = whole
+        self._part = part
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        self._whole.fail(name)
+        return getattr(self._part, name)
 
 
 class House:
