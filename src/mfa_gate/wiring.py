@@ -179,7 +179,7 @@ def build_services(
         ),
         assistance=Assistance(authority, store, store, committer),
         exporting=Exporting(authority, store, keyed.sign_checkpoint, keyed.is_our_checkpoint),
-        reporting=Reporting(store, store, store, store, store, notices=lambda: store.notices, leases=store),
+        reporting=Reporting(store, store, store, store, store, notices=store.notices, leases=store),
         people_export=PeopleExport(authority, store, store),
         policy_history=PolicyHistory(store),
         impacts=Impacts(authority, store, store, store),

@@ -83,7 +83,7 @@ class House:
             self.store,
             self.store,
             self.store,
-            notices=lambda: self.store.notices,
+            notices=self.store.notices,
             leases=self.store,
         )
 

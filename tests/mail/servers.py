@@ -47,10 +47,12 @@ class MailServer:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
+        self._listens = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
+        assert self._listens.wait(PATIENCE_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,7 +72,10 @@ class MailServer:
                     process.wait(PATIENCE_SECONDS)
 
             self.on_data = kill
-            assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+            try:
+                assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+            finally:
+                process.kill()
         self.on_data = lambda _: None
 
     # What aiosmtpd calls.
@@ -114,6 +119,7 @@ class MailServer:
                 lambda: SMTP(self, loop=self._loop, **options), sock=self._socket, ssl=self._tls
             )
         )
+        self._listens.set()
         self._loop.run_forever()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:

@@ -4,7 +4,7 @@ It changes nothing, and it does not ask who looks: `Administration.admits` stand
 Every method may raise `StoreUnavailable`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 from msgspec.structs import replace
@@ -99,7 +99,7 @@ class Reporting:
         policies: Policies,
         traffic: Traffic,
         *,
-        notices: Callable[[], Notices],
+        notices: Notices,
         leases: Leases,
     ) -> None:
         self._directory = directory
@@ -119,7 +119,7 @@ class Reporting:
 
     def waiting_mail(self) -> WaitingMail | None:
         """Which notices wait because the mail server took none when it was last asked; None: it takes them."""
-        queue = self._notices().queue()
+        queue = self._notices.queue()
         return WaitingMail(count=len(queue.waiting), trouble=queue.trouble) if queue.trouble else None
 
     def overview(self, now: int) -> Overview:
