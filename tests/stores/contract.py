@@ -1,4 +1,4 @@
-"""What every store does, in sentences of `ports.py`; a backend subclasses `StoreContract` and says how it is made."""
+"""What every store does, in sentences of `ports`; a backend subclasses `StoreContract` and says how it is made."""
 
 import multiprocessing
 import threading
