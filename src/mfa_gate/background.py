@@ -29,7 +29,7 @@ EXAMINATION: Final = Timing(name="examination", every_seconds=24 * 3600, first_a
 HEALTH: Final = Timing(name="health", every_seconds=3600)
 NOTICES: Final = Timing(name="notices", every_seconds=2)
 REMINDERS: Final = Timing(name="reminders", every_seconds=2)
-COUNTS: Final = Timing(name="counts", every_seconds=600, first_after=60)
+COUNTS: Final = Timing(name="counts", every_seconds=600, first_after=600)
 ROSTER: Final = Timing(name="roster", every_seconds=5)
 DEADLINES: Final = Timing(name="deadlines", every_seconds=10, first_after=60)
 SYSLOG: Final = Timing(name="audit syslog", every_seconds=2)

@@ -132,7 +132,7 @@ class _Look:
     def walk(self, shard: str, after: Spot | None, number: int) -> Call:
         """What to ask of a shard for the next of its people."""
         kind, scope = "times" if self._time else "names", self._scopes[0]
-        sets = [(kind, scope), ("until", EVERYONE), (self._own, scope)]
+        sets = [(kind, scope), ("until", scope), (self._own, scope)]
         sets += [(text, EVERYONE) for text in ("names", "emails", "subjects")]
         # Who is found by a text is in everybody's set of texts, and has to be looked for in the scope.
         further = self._scopes[(0 if self._prefix and scope != EVERYONE else 1) :]

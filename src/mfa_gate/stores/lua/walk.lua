@@ -43,6 +43,20 @@ local function by_time(part, found)
   return true
 end
 
+-- So are the few whose time beside them is over; when they were verified stands at the end of their entry.
+local function by_end(part, found)
+  if redis.call('ZCOUNT', part.ends, '-inf', ARGV[4]) > few then return false end
+  for _, who in ipairs(redis.call('ZRANGEBYSCORE', part.ends, '-inf', ARGV[4])) do
+    local at = ''
+    if time > 0 then
+      local entry = redis.call('ZRANGEBYLEX', part.names, '[' .. who .. '\0', '(' .. who .. '\1', 'LIMIT', 0, 1)[1]
+      at = string.rep('0', time) .. (match(entry or '', '%z(%x+)$') or '')
+    end
+    add(part, found, sub(at, #at - time + 1) .. who, who)
+  end
+  return true
+end
+
 -- Ranges of a set of texts that begin with the prefix. Before an e-mail or a subject stands how many characters it shares
 -- with a name: whose name begins with the prefix, too, is not looked for twice.
 local function ranges(shares)
@@ -76,6 +90,7 @@ end
 -- Adds some people of a part; how far it looked, or nil at the end.
 local function walk(part, found)
   if prefix == '' and part.in_time ~= '' and by_time(part, found) then return nil end
+  if prefix == '' and part.still == '0' and by_end(part, found) then return nil end
   local from, to, checks = from, up and '+' or '-', prefix ~= ''
   if checks and count(part.emails, true) + count(part.subjects, true) <= few then
     if time == 0 then
