@@ -611,6 +611,23 @@ class StoreContract(ABC):
         assert [recorded.event.subject for recorded in only] == ["alice"]
         assert store.events(account_id="nobody", kind=None, before=None, limit=9) == ()
 
+    def test_the_latest_of_some_kinds_are_found_below_any_number_of_others(self, store: Backend) -> None:
+        alice, bob = put(store, person("alice")), put(store, person("bob"))
+        for written in (event("reset", alice), event("turned_off", bob), event("reset", bob)):
+            store.record((written,), NOW)
+        store.record(tuple(event("verified", alice) for _ in range(40)), NOW)
+        latest = store.latest(("reset", "turned_off", "exemption_given"), 9)
+        assert [(found.event.kind, found.event.subject) for found in latest] == [
+            ("reset", "bob"),
+            ("turned_off", "bob"),
+            ("reset", "alice"),
+        ]
+        assert store.latest(("turned_off", "reset"), 2) == latest[:2]
+        assert store.latest(("exemption_given",), 2) == ()
+        assert store.latest(("verified", "reset"), 3) == store.events(
+            account_id=None, kind=None, before=None, limit=3
+        )
+
     def test_the_trail_is_read_from_a_position_on(self, store: Backend) -> None:
         alice = put(store, person("alice"))
         for subject in ("bob", "carol", "dave"):

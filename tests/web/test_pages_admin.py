@@ -8,6 +8,8 @@ from bs4 import Tag
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Exemption
+from mfa_gate.core.events import Actor, Event
+from mfa_gate.ports import Change
 from tests.web.conftest import Build
 from tests.web.house import NOW, Browser, House, path_of
 
@@ -270,6 +272,21 @@ def test_the_overview_lists_exemptions_with_their_ends_and_reasons(root: Browser
     assert {str(link["href"]) for link in root.page.select("td.who a")} == {
         profile(root.house, name) for name in ("alice", "bob")
     }
+
+
+def test_the_overview_keeps_its_latest_changes_when_a_roster_brings_many(root: Browser) -> None:
+    house = root.house
+    house.enrolled("alice")
+    account = house.account("alice")
+    listed = Event(
+        kind="deactivated", account_id=account.id, subject="alice", at=NOW, actor=Actor(subject="roster")
+    )
+    many = tuple(replace(listed, kind=kind) for kind in ("account_listed", "deactivated") for _ in range(150))
+    house.store.commit(Change(account=account, events=many), NOW)
+    root.get("/mfa/admin")
+    told = [line.get_text(" ", strip=True) for line in root.page.select(".trail li")]
+    assert any("alice added an authenticator app" in line for line in told), told
+    assert not any("active" in line for line in told)
 
 
 def test_the_list_filters_searches_and_pages_and_keeps_it_in_the_address(root: Browser) -> None:

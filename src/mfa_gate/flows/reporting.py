@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.coverage import COUNTED, Coverage, GroupCoverage, by_day, coverage_in
-from mfa_gate.core.events import ORG
+from mfa_gate.core.events import ORG, EventKind
 from mfa_gate.core.listing import ACTIVE, BACKWARDS, EVERYBODY, STATUSES, Filter, Place, Sort
 from mfa_gate.core.policy import DAY, Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
@@ -204,6 +204,10 @@ class Reporting:
             sessions=still_open(self._accounts.sessions(account_id, now), account, policy, now),
             history=self._trail.events(account_id=account_id, kind=None, before=None, limit=HISTORY),
         )
+
+    def latest(self, kinds: tuple[EventKind, ...], limit: int) -> tuple[Recorded, ...]:
+        """The newest events of any of these kinds, newest first."""
+        return self._trail.latest(kinds, limit)
 
     def audit(self, sought: Sought = EVERYTHING, *, before: int | None = None, limit: int) -> Trailing:
         """A page of the trail, newest first; at most 500 events below position `before`."""

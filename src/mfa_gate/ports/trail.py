@@ -27,6 +27,9 @@ class Trail(Protocol):
     ) -> tuple[Recorded, ...]:
         """Newest first, below position `before` and above `after`."""
 
+    def latest(self, kinds: tuple[str, ...], limit: int) -> tuple[Recorded, ...]:
+        """The newest events of one kind or more, newest first, however many others were written since."""
+
     def position_at(self, at: int) -> int | None:
         """The position of the first event that was written at `at` or later; None: there is none.
 

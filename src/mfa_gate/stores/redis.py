@@ -289,6 +289,10 @@ class RedisStore:
         """Newest first, below position `before` and above `after`."""
         return self._trail.events(account_id=account_id, kind=kind, before=before, after=after, limit=limit)
 
+    def latest(self, kinds: tuple[str, ...], limit: int) -> tuple[Recorded, ...]:
+        """The newest events of any of these kinds, newest first."""
+        return self._trail.latest(kinds, limit)
+
     def position_at(self, at: int) -> int | None:
         """The position of the first event that was written at `at` or later."""
         return self._trail.position_at(at)

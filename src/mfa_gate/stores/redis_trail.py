@@ -34,11 +34,13 @@ class Trail:
         if account_id is not None:
             found = self._history(account_id, kind, before, after, limit)
         else:
-            found = first_of(SHARDS, lambda wants: self._parts(wants, kind, before, after), limit)
-        return tuple(
-            Recorded(position=-position, event=read_event(record), link=link)
-            for position, _, record, link in found
-        )
+            kinds = () if kind is None else (kind,)
+            found = first_of(SHARDS, lambda wants: self._parts(wants, kinds, before, after), limit)
+        return _recorded(found)
+
+    def latest(self, kinds: tuple[str, ...], limit: int) -> tuple[Recorded, ...]:
+        """The newest events of any of these kinds, newest first."""
+        return _recorded(first_of(SHARDS, lambda wants: self._parts(wants, kinds, None, 0), limit))
 
     def position_at(self, at: int) -> int | None:
         """The position of the first event that was written at `at` or later.
@@ -54,16 +56,14 @@ class Trail:
         return next((broken for shard in SHARDS if (broken := self._broken_in(shard)) is not None), None)
 
     def _parts(
-        self, wants: Sequence[Want[str, Found]], kind: str | None, before: int | None, after: int
+        self, wants: Sequence[Want[str, Found]], kinds: tuple[str, ...], before: int | None, after: int
     ) -> list[Piece[Found]]:
         calls = []
         for shard, reached, count in wants:
             below = before if reached is None else -reached[0]
             last = "+" if below is None else stream_id_before(below, shard)
-            keys = [key(shard, "events")]
-            if kind is not None:
-                keys.append(key(shard, "kind", kind))
-            calls.append(Call(EVENTS, tuple(keys), (last, count, _first_id(after, shard))))
+            keys = (key(shard, "events"), *(key(shard, "kind", kind) for kind in kinds))
+            calls.append(Call(EVENTS, keys, (last, count, _first_id(after, shard))))
         parts = []
         for (shard, _, count), rows in zip(wants, self._server.read_all(calls), strict=True):
             found = _found(shard, rows)
@@ -150,6 +150,13 @@ class Trail:
 def _first_id(after: int, shard: str) -> str:
     """The first stream id of a shard that can stand above a position."""
     return str(int(stream_id_before(after + 1, shard)) + 1) if after else "0"
+
+
+def _recorded(found: list[Found]) -> tuple[Recorded, ...]:
+    return tuple(
+        Recorded(position=-position, event=read_event(record), link=link)
+        for position, _, record, link in found
+    )
 
 
 def _found(shard: str, rows: list[Any]) -> list[Found]:

@@ -236,6 +236,11 @@ class SqliteStore:
         with self._connections.reading() as db:
             return trail.events(db, account_id=account_id, kind=kind, before=before, after=after, limit=limit)
 
+    def latest(self, kinds: tuple[str, ...], limit: int) -> tuple[Recorded, ...]:
+        """The newest events of any of these kinds, newest first."""
+        with self._connections.reading() as db:
+            return trail.latest(db, kinds, limit)
+
     def position_at(self, at: int) -> int | None:
         """The position of the first event that was written at `at` or later."""
         with self._connections.reading() as db:

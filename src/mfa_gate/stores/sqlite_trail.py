@@ -65,7 +65,20 @@ def events(
         f"{_READ}{where} ORDER BY position DESC LIMIT ?",
         (*(value for _, value in wanted), limit),
     )
-    return tuple(Recorded(position=row[0], event=read_event(row[1]), link=row[2]) for row in rows)
+    return tuple(_recorded(*row) for row in rows)
+
+
+def latest(db: sqlite3.Connection, kinds: tuple[str, ...], limit: int) -> tuple[Recorded, ...]:
+    """The newest events of any of these kinds, newest first; each kind is looked up by itself."""
+    each = " UNION ALL ".join(
+        ["SELECT * FROM (SELECT position FROM audit WHERE kind = ? ORDER BY position DESC LIMIT ?)"]
+        * len(kinds)
+    )
+    rows = db.execute(
+        f"{_READ} WHERE position IN ({each}) ORDER BY position DESC LIMIT ?",
+        (*(value for kind in kinds for value in (kind, limit)), limit),
+    )
+    return tuple(_recorded(*row) for row in rows)
 
 
 def position_at(db: sqlite3.Connection, at: int) -> int | None:
@@ -92,6 +105,10 @@ def broken_chain(db: sqlite3.Connection, documents: Documents, keys: AuditKeys) 
         return first_break(keys, documents, _links(db), _registers(db), ledger_of(db, documents))
     except RecordCorrupt as error:
         return str(error)
+
+
+def _recorded(position: int, record: bytes, link: bytes) -> Recorded:
+    return Recorded(position=position, event=read_event(record), link=link)
 
 
 def _links(db: sqlite3.Connection) -> Iterator[Link]:

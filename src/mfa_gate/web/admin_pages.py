@@ -20,23 +20,31 @@ from mfa_gate.web.charts import CoverageDay, chart_of
 from mfa_gate.web.lines import exemption_of, history_lines
 
 RECENT, EXEMPT = 6, 5
-LOOKED_THROUGH = 200
 CHART_DAYS = 90
 _WANT_A_LOOK: tuple[Literal["missing", "grace", "paused"], ...] = ("missing", "grace", "paused")
-_CHANGES = frozenset(get_args(EventKind)) - {
-    "account_seen",
-    "profile_changed",
-    "enrollment_started",
-    "setup_put_off",
-    "verified",
-    "code_rejected",
-    "tried_while_paused",
-    "signed_out",
-    "session_ended",
-    "account_listed",
-    "listing_changed",
-    "coverage_counted",
-}
+_NO_CHANGES: frozenset[EventKind] = frozenset(
+    {
+        "account_seen",
+        "profile_changed",
+        "enrollment_started",
+        "setup_put_off",
+        "verified",
+        "code_rejected",
+        "tried_while_paused",
+        "signed_out",
+        "session_ended",
+        "account_listed",
+        "listing_changed",
+        "coverage_counted",
+        # One event says what a roster did to a thousand people, and one that as many were reminded.
+        "address_changed",
+        "deactivated",
+        "reactivated",
+        "reminder_sent",
+        "reminder_failed",
+    }
+)
+_CHANGES: tuple[EventKind, ...] = tuple(kind for kind in get_args(EventKind) if kind not in _NO_CHANGES)
 """What the overview tells of: what changed something, not every sign-in."""
 
 
@@ -45,9 +53,8 @@ def _overview(caller: Caller) -> GateResponse:
         return caller.go("admin/users")
     call, url = caller.call, caller.call.url
     now, policy = call.now, (overview := call.services.reporting.overview(call.now)).policy
-    trail = call.services.reporting.audit(limit=LOOKED_THROUGH)
     exempt = call.services.reporting.exemptions(EXEMPT, now)
-    changes = [recorded for recorded in trail.events if recorded.event.kind in _CHANGES]
+    changes = call.services.reporting.latest(_CHANGES, RECENT)
     return caller.show(
         AdminOverview(
             enrolled=overview.counts.get("enrolled", 0),
@@ -78,7 +85,7 @@ def _overview(caller: Caller) -> GateResponse:
                     for day in call.services.reporting.course(CHART_DAYS)
                 ]
             ),
-            recent=history_lines(changes[:RECENT], lambda account_id: url(f"admin/users/{account_id}")),
+            recent=history_lines(changes, lambda account_id: url(f"admin/users/{account_id}")),
         )
     )
 
