@@ -2,6 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Exemption, fold_subject
+from mfa_gate.core.coverage import GroupCoverage
 from mfa_gate.core.listing import ACTIVE, EVERYBODY, SORTS, STATUSES, Filter, Place, Sort
 from mfa_gate.core.policy import Status, standing
+from mfa_gate.ports import Groups
 from tests.stores.contract import NOW, Backend, event, person, put, totp
 
 GROUPS = ("nurses", "ward 3", "a:b", "group:x", "unseen", "{0}", "Ärzte")
@@ -110,6 +113,18 @@ def pages(store: Backend, who: Filter, sort: Sort, limit: int, now: int = NOW) -
     raise AssertionError("the list does not end")
 
 
+def by_group(accounts: list[Account], limit: int) -> Groups:
+    """Written independently of any index, too."""
+    active = [each for each in accounts if each.active]
+    sizes = Counter(group for each in active for group in each.groups)
+    largest = sorted(sizes, key=lambda group: (-sizes[group], group))
+    shown = {
+        group: GroupCoverage(sum(each.has_factor for each in active if group in each.groups), sizes[group])
+        for group in largest[:limit]
+    }
+    return Groups(shown=shown, more=len(largest[limit:]))
+
+
 class DirectoryContract(ABC):
     """Subclass it as `Test…`, with `make`."""
 
@@ -125,6 +140,8 @@ class DirectoryContract(ABC):
 
     def test_every_filter_in_every_order_shows_exactly_whom_it_fits(self, store: Backend) -> None:
         accounts = [put(store, each) for each in crowd(60)]
+        assert store.groups(3) == by_group(accounts, 3)
+        assert store.groups(99) == by_group(accounts, 99)
         # Pauses, exemptions and time to set up end without a write, and a policy needs none either.
         for now, sorts, fields in (
             (NOW, SORTS, {}),
@@ -167,6 +184,7 @@ class DirectoryContract(ABC):
             alice = put(store, replace(alice, **fields))
             counts = store.counts(EVERYBODY, NOW)
             assert counts == {word: int(word == status) for word in STATUSES}
+            assert store.groups(9) == by_group([alice], 9)
             for group in ("nurses", "ward 3", "x"):
                 there = store.people(Filter(group=group), limit=9, now=NOW).rows
                 assert [row.account for row in there] == ([alice] if group in groups else [])

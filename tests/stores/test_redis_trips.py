@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.coverage import GroupCoverage
 from mfa_gate.core.errors import StaleState, StoreUnavailable
 from mfa_gate.core.listing import EVERYBODY, Filter
 from mfa_gate.flows.committing import Committer
@@ -146,6 +147,7 @@ def test_j17_a_store_of_the_layout_before_is_put_into_the_lists(store: RedisStor
     lists = ("names:*", "times:*", "emails:*", "subjects:*", "until:*")
     server = servers.running("redis-7")
     with server.client() as client:
+        client.delete(*(key(shard, "groups") for shard in SHARDS))
         client.delete(*(name for each in lists for name in client.keys(f"mfa:*:{each}")))
         client.hset(key(shard_of(broken.id), "accounts"), broken.id, "1:broken")
         for shard in SHARDS:
@@ -157,10 +159,11 @@ def test_j17_a_store_of_the_layout_before_is_put_into_the_lists(store: RedisStor
             found = newer.people(Filter(group="nurses"), limit=9, now=NOW).rows
             assert [row.account for row in found] == [bob]
             assert sum((newer.counts(EVERYBODY, NOW) or {}).values()) == 2  # with Alice
+            assert newer.groups(9).shown == {"nurses": GroupCoverage(0, 1)}
             assert newer.account(bob.id) == bob
             newer.close()
         assert not client.exists(*(key(shard, old) for shard in SHARDS for old in ("name:missing", "paused")))
-        assert {client.hget(key(shard, "shard"), "layout") for shard in SHARDS} == {b"2"}
+        assert {client.hget(key(shard, "shard"), "layout") for shard in SHARDS} == {b"3"}
 
 
 def test_noscript_a_script_that_the_server_forgot_is_sent_again(store: RedisStore, servers: Servers) -> None:

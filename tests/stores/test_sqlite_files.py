@@ -231,7 +231,7 @@ _BEFORE_LISTS = (
         f"CREATE INDEX account_by_{key} ON account (active)"
         for key in ("name", "email", "subject", "state", "pause")
     ),
-    *(f"DROP TABLE {table}" for table in ("notices", "import", "staged", "policy_version")),
+    *(f"DROP TABLE {table}" for table in ("notices", "import", "staged", "policy_version", "snapshot")),
     "DELETE FROM schema_step WHERE version >= 6",
 )
 

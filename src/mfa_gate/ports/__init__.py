@@ -11,13 +11,14 @@ from mfa_gate.ports.people import (
     Draft,
     Facts,
     FactsReader,
+    Groups,
     Page,
     Roster,
     Row,
     Sessions,
 )
 from mfa_gate.ports.store import Concern, Health, Policies, Resealed, Seals, Store
-from mfa_gate.ports.trail import Anchors, Archive, Grants, Misfit, Recorded, Segment, Stream, Trail
+from mfa_gate.ports.trail import Anchors, Archive, Grants, Misfit, Recorded, Segment, Snapshots, Stream, Trail
 from mfa_gate.ports.work import Feed, Lease, Leases, Mending, Notices, Outbox, Traffic
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "FactsReader",
     "Feed",
     "Grants",
+    "Groups",
     "Health",
     "Lease",
     "Leases",
@@ -49,6 +51,7 @@ __all__ = [
     "Seals",
     "Segment",
     "Sessions",
+    "Snapshots",
     "Store",
     "Stream",
     "Traffic",

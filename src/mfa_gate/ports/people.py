@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from mfa_gate.core.accounts import Account, Identity
+from mfa_gate.core.coverage import GroupCoverage
 from mfa_gate.core.events import Event
 from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
@@ -115,6 +116,13 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     next: Place | None
 
 
+class Groups(msgspec.Struct, frozen=True, kw_only=True):
+    """Coverage in the groups that have the most people, and how many `more` groups there are."""
+
+    shown: dict[str, GroupCoverage]
+    more: int
+
+
 class Directory(Protocol):
     """Used by the Users list and the overview; indexes decide nothing but what is shown."""
 
@@ -131,6 +139,12 @@ class Directory(Protocol):
         """How many people have each status, of those whom a filter is about, whatever statuses it names.
 
         None for a prefix, or for a group beside `never_seen`: that is not known without looking for them.
+        """
+
+    def groups(self, limit: int) -> Groups:
+        """Coverage now in the groups of those who are active, the largest first, at most `limit`.
+
+        Kept with every write, so that it costs the same among a million people; it grows with the number of groups.
         """
 
 

@@ -7,7 +7,7 @@ import msgspec
 from mfa_gate.core.events import Event
 from mfa_gate.core.policy import Policy
 from mfa_gate.ports.people import Accounts, Directory, FactsReader, Roster, Sessions
-from mfa_gate.ports.trail import Stream, Trail
+from mfa_gate.ports.trail import Snapshots, Stream, Trail
 from mfa_gate.ports.work import Feed, Leases, Mending, Notices, Outbox, Traffic
 
 
@@ -87,6 +87,7 @@ class Store(
     seals: Seals
     notices: Notices
     roster: Roster
+    snapshots: Snapshots
 
     def feed(self) -> Feed:
         """Begin to follow what others change. Every call begins anew."""

@@ -9,6 +9,7 @@ from mfa_gate.core.accounts import Identity
 from mfa_gate.core.checkpoints import Anchor, Entry, Reached, Signed
 from mfa_gate.core.events import Event
 from mfa_gate.core.grants import Grant
+from mfa_gate.core.snapshots import SignedSnapshot
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +84,19 @@ class Stream(Protocol):
 
     def account_ids(self, after: str | None, limit: int) -> tuple[str | None, tuple[str, ...]]:
         """Some ids of accounts that have a chain, about `limit`, and where to go on (None: these were the last)."""
+
+
+class Snapshots(Protocol):
+    """Used by whoever reports: one a day of how the organization stood, kept when the trail of then is archived."""
+
+    def days(self) -> tuple[int, ...]:
+        """The days of which there is one, oldest first, as `datetime.date.toordinal` counts them."""
+
+    def of(self, days: tuple[int, ...]) -> tuple[SignedSnapshot, ...]:
+        """Those of these days, in their order, but for days without one. Nobody has looked whether they are ours."""
+
+    def add(self, snapshot: SignedSnapshot) -> bool:
+        """Keep it for good; False if there is one of that day, which stays."""
 
 
 class Grants(Protocol):

@@ -14,8 +14,10 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from mfa_gate.core.accounts import Account, fold_subject
+from mfa_gate.core.coverage import GroupCoverage
 from mfa_gate.core.listing import STATUSES, Filter
 from mfa_gate.core.policy import Grace, Status, own_begin
+from mfa_gate.ports import Groups
 
 Stands = Literal["inactive", "paused", "enrolled", "exempt", "missing", "exempt_new", "new"]
 """`new` in it: never had two-step, and so may be given time."""
@@ -31,10 +33,12 @@ STANDS: Final[tuple[Stands, ...]] = (
 FADING: Final[tuple[Stands, ...]] = ("paused", "exempt", "exempt_new")
 """Who stands so until the time beside them."""
 NEW: Final[tuple[Stands, ...]] = ("exempt_new", "new")
+_COVERED: Final[tuple[Stands, ...]] = ("paused", "enrolled")
 
 EVERYONE: Final = ""
 """The scope in which everybody is; each further one is a list of its own."""
 UNSEEN: Final = "unseen"
+_GROUP: Final = "group:"
 
 
 class IndexRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,13 +114,32 @@ def key_of(text: str) -> str:
 
 def group_scope(group: str) -> str:
     """The scope of everybody in a group."""
-    return f"group:{group}"
+    return f"{_GROUP}{group}"
+
+
+def group_in(scope: str) -> str | None:
+    """The group of a scope; None if it is not one's."""
+    return scope.removeprefix(_GROUP) if scope.startswith(_GROUP) else None
 
 
 def scopes_of(who: Filter) -> tuple[str, ...]:
     """The scopes that somebody must be in; the first is the one to walk through."""
     group = () if who.group is None else (group_scope(who.group),)
     return (*group, *((UNSEEN,) if who.never_seen else ())) or (EVERYONE,)
+
+
+def groups_of(sizes: Iterable[tuple[str, str, int]], limit: int) -> Groups:
+    """The largest groups, from how many people of (group) stand (so); whoever is inactive is in none."""
+    found: dict[str, list[int]] = {}
+    for group, stands, size in sizes:
+        if stands != "inactive" and size > 0:
+            covered_people = found.setdefault(group, [0, 0])
+            covered_people[0] += size if stands in _COVERED else 0
+            covered_people[1] += size
+    shown = sorted(found, key=lambda group: (-found[group][1], group))[:limit]
+    return Groups(
+        shown={group: GroupCoverage(*found[group]) for group in shown}, more=len(found) - len(shown)
+    )
 
 
 def parts_of(statuses: Iterable[Status], grace: Grace) -> list[Part]:

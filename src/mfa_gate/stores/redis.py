@@ -15,7 +15,21 @@ from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Notices, Page, Recorded, Roster, Seals, Stream
+from mfa_gate.ports import (
+    Change,
+    Concern,
+    Facts,
+    Feed,
+    Groups,
+    Lease,
+    Notices,
+    Page,
+    Recorded,
+    Roster,
+    Seals,
+    Snapshots,
+    Stream,
+)
 from mfa_gate.settings.store_urls import redis_address
 from mfa_gate.stores import redis_founding as founding
 from mfa_gate.stores.audit_keys import AuditKeys
@@ -33,6 +47,7 @@ from mfa_gate.stores.redis_records import Answers, Stand, pairs, roster_in, seal
 from mfa_gate.stores.redis_roster import RedisRoster
 from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Call
 from mfa_gate.stores.redis_seals import RedisSeals
+from mfa_gate.stores.redis_snapshots import RedisSnapshots
 from mfa_gate.stores.redis_stream import RedisStream
 from mfa_gate.stores.redis_trail import Trail
 from mfa_gate.stores.redis_upgrade import bring_up_to_date
@@ -73,6 +88,7 @@ class RedisStore:
             tell=self._tell,
         )
         self.roster: Roster = self._roster
+        self.snapshots: Snapshots = RedisSnapshots(server)
 
     @classmethod
     def create(
@@ -269,6 +285,10 @@ class RedisStore:
     def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's group have each status; None: not known without looking for them."""
         return self._directory.counts(self.policy(), who, now)
+
+    def groups(self, limit: int) -> Groups:
+        """Coverage of the groups that have the most people, at most `limit` of them."""
+        return self._directory.groups(limit)
 
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
         """Add to the counters of (route prefix, kind of credential)."""

@@ -20,8 +20,8 @@ from mfa_gate.ports import Change
 from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import EVERYTHING, POLICY, Documents
 from mfa_gate.stores.index import index_of
-from mfa_gate.stores.redis_index import Entries, entries_of
-from mfa_gate.stores.redis_keys import EARLIEST, POLICIES, account_keys, feed_channel, key, shard_of
+from mfa_gate.stores.redis_index import Entries, entries_of, size_of
+from mfa_gate.stores.redis_keys import EARLIEST, GROUPS, POLICIES, account_keys, feed_channel, key, shard_of
 from mfa_gate.stores.redis_records import Stored, expires_at, sealed_in
 from mfa_gate.stores.redis_scripts import COMMIT, Call
 from mfa_gate.stores.registers import Register, after_change, without_session
@@ -165,7 +165,7 @@ class Planner:
         ]
         sets = dict.fromkeys([name for name, _ in gone] + [name for (name, _), _ in new])
         kinds = dict.fromkeys(event.kind for event, *_ in writes.events)
-        keys = [*account_keys(before.account_id), key(shard, "events")]
+        keys = [*account_keys(before.account_id), key(shard, "events"), key(shard, GROUPS)]
         at = {name: len(keys) + 1 + number for number, name in enumerate([*sets, *kinds])}
         keys += [key(shard, name) for name in sets]
         keys += [key(shard, "kind", kind) for kind in kinds]
@@ -182,6 +182,8 @@ class Planner:
         args += [part for name, member in gone for part in (at[name], member)]
         args.append(len(new))
         args += [part for (name, member), score in new for part in (at[name], score, member)]
+        touched = [(at[name], size) for name in sets if (size := size_of(name)) is not None]
+        args += [len(touched), *(part for pair in touched for part in pair)]
         args += [sum(tokens for *_, tokens in writes.events) % LEDGER, writes.stand, writes.news]
         return Call(COMMIT, tuple(keys), (_packed(args),))
 

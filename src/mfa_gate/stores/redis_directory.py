@@ -2,18 +2,29 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status, grace_of, standing
-from mfa_gate.ports import Page, Row
-from mfa_gate.stores.index import EVERYONE, FADING, NEW, STANDS, Part, counted, key_of, parts_of, scopes_of
+from mfa_gate.ports import Groups, Page, Row
+from mfa_gate.stores.index import (
+    EVERYONE,
+    FADING,
+    NEW,
+    STANDS,
+    Part,
+    counted,
+    groups_of,
+    key_of,
+    parts_of,
+    scopes_of,
+)
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_index import MOST_SHARED, TIME, set_of
-from mfa_gate.stores.redis_keys import SHARDS, key, shard_of
+from mfa_gate.stores.redis_keys import GROUPS, SHARDS, key, shard_of
 from mfa_gate.stores.redis_pages import Piece, Want, first_of
-from mfa_gate.stores.redis_records import Answers
+from mfa_gate.stores.redis_records import Answers, pairs
 from mfa_gate.stores.redis_scripts import COUNTS, WALK, Call
 
 FEW: Final = 400
@@ -81,6 +92,11 @@ class Directory:
         sums = iter([sum(column) for column in zip(*self._server.read_all(calls), strict=True)])
         sizes, still = dict(zip(STANDS, sums, strict=False)), dict(zip(FADING, sums, strict=False))
         return counted(sizes, still, dict(zip(NEW, sums, strict=False)), grace)
+
+    def groups(self, limit: int) -> Groups:
+        """Coverage of the groups that have the most people."""
+        asked = self._server.ask_all([("HGETALL", key(shard, GROUPS)) for shard in SHARDS])
+        return groups_of(_sizes(asked), limit)
 
     def _spots(self, look: "_Look", after: Spot | None, limit: int) -> list[Spot]:
         def fetch(wants: list[Want[str, Spot]]) -> list[Piece[Spot]]:
@@ -196,6 +212,13 @@ class _Look:
             return b"+" if self.descending else b"-"
         time, name, account_id = after
         return b"(" + time + name + b"\0" + account_id + (b"" if self.descending else b"\0" + _END)
+
+
+def _sizes(asked: list[Any]) -> Iterator[tuple[str, str, int]]:
+    for found in asked:
+        for field, size in (found if isinstance(found, dict) else pairs(found)).items():
+            stands, _, group = field.decode(errors="replace").partition(":")
+            yield group, stands, int(size) if size.isdigit() else 0
 
 
 def _says(part: Part) -> tuple[str, str]:

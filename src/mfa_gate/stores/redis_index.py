@@ -14,11 +14,13 @@ NUL:
     names:<stands>:<scope>    name, id     likewise times:, which begins with the time, and the last three
 
 A scope is a group, or who was never seen. So a list with a filter is one range, and a counter is a size.
+
+Beside them a hash, `groups`, keeps the size of each set of names of a group, so that all groups are known.
 """
 
 from typing import Final
 
-from mfa_gate.stores.index import EVERYONE, FADING, NEW, IndexRow
+from mfa_gate.stores.index import EVERYONE, FADING, NEW, IndexRow, group_in
 
 Entries = dict[tuple[str, str], int]
 """(sorted set, member) → score."""
@@ -61,3 +63,11 @@ def entries_of(account_id: str, row: IndexRow | None) -> Entries:
             found[set_of("first_seen", row.stands, scope), who] = row.seen_at
             found[set_of("created", row.stands, scope), who] = row.made_at
     return found
+
+
+def size_of(name: str) -> str | None:
+    """Under which field the size of a set is kept; None for one that is not the names of a group."""
+    kind, _, rest = name.partition(":")
+    stands, _, scope = rest.partition(":")
+    group = group_in(scope)
+    return None if kind != "names" or group is None else f"{stands}:{group}"

@@ -11,10 +11,12 @@ shard, hence in one hash slot, so that one script can read or change all of it o
     mfa:{s}:events       stream  the audit trail of the shard
     mfa:{s}:kind:<kind>  stream  the ids of the events of one kind
     mfa:{s}:names:<stands>, …:emails:…, …:subjects:…, …:times:…, …:until:…  sorted sets for lists (`redis_index.py`)
+    mfa:{s}:groups       hash    <stands>:<group> → how many of the group stand so
     mfa:{0}:policies     hash    version → version:document of each policy that there was
     mfa:{0}:traffic      hash; mfa:{0}:lease:<name>  hash
     mfa:{0}:jobs         hash    background job → record of when it was last done
     mfa:{0}:runs:open    hash    run of reminders → version:record; …:finished  those with nothing to do
+    mfa:{0}:snapshots    hash    day → what was signed of how the organization stood
     mfa:{0}:notices      hash    queue → version:record of the notices that have not left
     mfa:{s}:staged:<import>  hash  account id → row of a roster; mfa:{0}:imports hash, import → begun at
     mfa:{0}:results:<run>:<outcome>  list  what came of each person
@@ -27,6 +29,7 @@ FIRST: Final = SHARDS[0]
 """The shard of the organization: policy, traffic, leases, reminders, notices."""
 
 POLICIES: Final = "policies"
+GROUPS: Final = "groups"
 
 EARLIEST: Final = 1_767_225_600_000_000
 """1 January 2026, in microseconds: no stream id lies before it, so that positions are positive, and below 2^53 (what

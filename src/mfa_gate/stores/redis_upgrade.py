@@ -11,12 +11,12 @@ from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG
 from mfa_gate.stores.index import index_of
 from mfa_gate.stores.redis_connection import Server
-from mfa_gate.stores.redis_index import entries_of
-from mfa_gate.stores.redis_keys import FIRST, SHARDS, key
+from mfa_gate.stores.redis_index import entries_of, size_of
+from mfa_gate.stores.redis_keys import FIRST, GROUPS, SHARDS, key
 from mfa_gate.stores.redis_records import Answers, pairs
-from mfa_gate.stores.redis_scripts import PLACE, Call
+from mfa_gate.stores.redis_scripts import PLACE, TALLY, Call
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """The newest layout that this version understands. In a store stands the oldest that its keys need."""
 
 _FIRST_LISTS: Final = (
@@ -31,14 +31,26 @@ def bring_up_to_date(server: Server, answers: Answers, layout: int) -> None:
     """Make what this version needs of a store that has an earlier layout."""
     if layout >= LAYOUT:
         return
-    for shard in SHARDS:
-        for part in server.scan("HSCAN", key(shard, "accounts"), count=500):
-            _place_all(server, answers, shard, part)
-        server.put_all([("UNLINK", *(key(shard, name) for name in _FIRST_LISTS))])
+    if layout < 2:
+        for shard in SHARDS:
+            for part in server.scan("HSCAN", key(shard, "accounts"), count=500):
+                _place_all(server, answers, shard, part)
+            server.put_all([("UNLINK", *(key(shard, name) for name in _FIRST_LISTS))])
+    for part in server.scan("SCAN", match="mfa:*:names:*"):
+        _tally_all(server, [name.decode(errors="replace") for name in part])
     # The first shard says for all of them how far it has come, and so comes last.
     shards = [*(shard for shard in SHARDS if shard != FIRST), FIRST]
     for shard in shards:
         server.put_all([("HSET", key(shard, "shard"), "layout", LAYOUT)])
+
+
+def _tally_all(server: Server, names: list[str]) -> None:
+    """Write down the sizes of those of these sets that are the names of a group."""
+    parted = ((name, *name.removeprefix("mfa:{").partition("}:")) for name in names)
+    sized = ((name, shard, size_of(rest)) for name, shard, _, rest in parted)
+    server.write_all(
+        [Call(TALLY, (key(shard, GROUPS), name), (size,)) for name, shard, size in sized if size is not None]
+    )
 
 
 def _place_all(server: Server, answers: Answers, shard: str, part: Any) -> None:  # noqa: ANN401 - HSCAN's answer

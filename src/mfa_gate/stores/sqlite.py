@@ -15,7 +15,21 @@ from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Policy, Status
 from mfa_gate.core.reminders import Outcome, ReminderRun, Result
 from mfa_gate.core.sessions import Challenge, Session
-from mfa_gate.ports import Change, Concern, Facts, Feed, Lease, Notices, Page, Recorded, Roster, Seals, Stream
+from mfa_gate.ports import (
+    Change,
+    Concern,
+    Facts,
+    Feed,
+    Groups,
+    Lease,
+    Notices,
+    Page,
+    Recorded,
+    Roster,
+    Seals,
+    Snapshots,
+    Stream,
+)
 from mfa_gate.stores import sqlite_backup as backup
 from mfa_gate.stores import sqlite_directory as directory
 from mfa_gate.stores import sqlite_health as health
@@ -34,6 +48,7 @@ from mfa_gate.stores.sqlite_feed import SqliteFeed
 from mfa_gate.stores.sqlite_notices import SqliteNotices
 from mfa_gate.stores.sqlite_roster import SqliteRoster
 from mfa_gate.stores.sqlite_seals import SqliteSeals
+from mfa_gate.stores.sqlite_snapshots import SqliteSnapshots
 from mfa_gate.stores.sqlite_stream import SqliteStream
 
 _VISITOR = """
@@ -75,6 +90,7 @@ class SqliteStore:
         self._documents = Documents(sealer, self.store_id)
         self.stream: Stream = SqliteStream(self._connections, self._documents, self.store_id)
         self.seals: Seals = SqliteSeals(self._connections, self._documents, self._audit_keys)
+        self.snapshots: Snapshots = SqliteSnapshots(self._connections)
         self.notices: Notices = SqliteNotices(self._connections, self._documents)
         self._roster = SqliteRoster(self._connections, self._documents, self._audit_keys)
         self.roster: Roster = self._roster
@@ -217,6 +233,11 @@ class SqliteStore:
         with self._connections.reading() as db:
             db.execute("BEGIN")
             return directory.counts(db, self._policy(db), who, now)
+
+    def groups(self, limit: int) -> Groups:
+        """Coverage of the groups that have the most people, at most `limit` of them."""
+        with self._connections.reading() as db:
+            return directory.groups(db, limit)
 
     def count_traffic(self, counts: dict[tuple[str, str], int], now: int) -> None:  # noqa: ARG002  # the port's
         """Add to the counters of (route prefix, kind of credential)."""

@@ -12,9 +12,21 @@ from typing import Final
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.listing import Filter, Place, Sort
 from mfa_gate.core.policy import Grace, GraceFrom, Policy, Status, grace_of, standing
-from mfa_gate.ports import Page, Row
+from mfa_gate.ports import Groups, Page, Row
 from mfa_gate.stores.documents import Documents
-from mfa_gate.stores.index import EVERYONE, FADING, Part, Stands, counted, key_of, parts_of, scopes_of
+from mfa_gate.stores.index import (
+    EVERYONE,
+    FADING,
+    Part,
+    Stands,
+    counted,
+    group_in,
+    group_scope,
+    groups_of,
+    key_of,
+    parts_of,
+    scopes_of,
+)
 
 FEW: Final = 1000
 """Matches of a search that are put in order."""
@@ -95,6 +107,13 @@ def counts(db: sqlite3.Connection, policy: Policy, who: Filter, now: int) -> dic
             "new": number(Part("new", in_time=True)),
         }
     return counted(sizes, still, in_time, grace)
+
+
+def groups(db: sqlite3.Connection, limit: int) -> Groups:
+    """Coverage of the groups that have the most people."""
+    first, last = group_scope(""), group_scope(_LAST)
+    rows = db.execute("SELECT scope, stands, size FROM tally WHERE scope BETWEEN ? AND ?", (first, last))
+    return groups_of(((str(group_in(scope)), stands, size) for scope, stands, size in rows), limit)
 
 
 def _only(part: Part, grace: Grace) -> str:

@@ -122,6 +122,10 @@ _POLICIES = (
     "INSERT INTO policy_version SELECT version, sealed FROM policy",
 )
 
+_SNAPSHOTS = (
+    "CREATE TABLE snapshot (day INTEGER PRIMARY KEY, body BLOB NOT NULL, key TEXT NOT NULL, signature BLOB NOT NULL)",
+)
+
 STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, _FIRST),
     (1, _LEASES),
@@ -132,6 +136,7 @@ STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (6, _NOTICES),
     (6, _ROSTER),
     (6, _POLICIES),
+    (6, _SNAPSHOTS),
 )
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 

@@ -1,6 +1,6 @@
 -- Write one account with everything that belongs to it, if nothing has changed since it was read; or change nothing.
--- KEYS: those of state.lua, 6 the trail, then the sorted sets, then the streams of kinds; last, where the document is
--- kept for ever under its version, the hash for that.
+-- KEYS: those of state.lua, 6 the trail, 7 the sizes of groups, then the sorted sets, then the streams of kinds; last,
+-- where the document is kept for ever under its version, the hash for that.
 -- Answers {1, new register}, or {0, what is stored now}.
 local at = 1
 -- All words come as one, each behind its length: a client takes longer to send many than a server to tell them apart.
@@ -31,15 +31,16 @@ local named = #KEYS - (kept ~= '0' and 1 or 0)
 local wanted = {
   {'XADD', KEYS[6], '*', 'a', ''}, {'HSET', KEYS[1], 'a', ''}, {'HSET', KEYS[2], 'a', ''}, {'HSET', KEYS[3], 'a', ''},
   {'HSET', KEYS[4], 'a', ''}, {'HSET', KEYS[5], 'a', ''}, {'HDEL', KEYS[5], 'a'}, {'EXPIRE', KEYS[5], 1},
-  {'PUBLISH', channel, ''},
+  {'HSET', KEYS[7], 'a', ''}, {'HDEL', KEYS[7], 'a'}, {'PUBLISH', channel, ''},
 }
 redis.call('XLEN', KEYS[6])
+redis.call('HLEN', KEYS[7])
 if kept ~= '0' then
   redis.call('HLEN', KEYS[#KEYS])
   wanted[#wanted + 1] = {'HSET', KEYS[#KEYS], 'a', ''}
 end
-for i = 7, named do
-  if i < 7 + sets then
+for i = 8, named do
+  if i < 8 + sets then
     redis.call('ZCARD', KEYS[i])
     wanted[#wanted + 1] = {'ZADD', KEYS[i], 0, ''}
     wanted[#wanted + 1] = {'ZREM', KEYS[i], ''}
@@ -84,6 +85,11 @@ local seconds = tonumber(take())
 if seconds > 0 then redis.call('EXPIRE', KEYS[5], seconds) end
 each(2, function(row) redis.call('ZREM', KEYS[tonumber(row[1])], row[2]) end)
 each(3, function(row) redis.call('ZADD', KEYS[tonumber(row[1])], row[2], row[3]) end)
+-- How many stand so in each group that this has touched, so that all groups are shown without looking for them.
+each(2, function(row)
+  local size = redis.call('ZCARD', KEYS[tonumber(row[1])])
+  if size > 0 then redis.call('HSET', KEYS[7], row[2], size) else redis.call('HDEL', KEYS[7], row[2]) end
+end)
 
 local token, stand, news = tonumber(take()), take(), take()
 if token > 0 then
