@@ -21,6 +21,7 @@ class Wire:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: set[socket.socket] = {self._listener}
+        self._clients: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -30,6 +31,12 @@ class Wire:
     def swallow(self, word: bytes) -> None:
         """Whatever the server says with this word in it does not arrive."""
         self._swallowed = word
+
+    def say(self, words: bytes) -> None:
+        """Say something that nobody asked for on every connection that is open now."""
+        for each in self._clients:
+            with suppress(OSError):
+                each.sendall(words)
 
     def cut(self) -> None:
         """Cut every connection that is open now."""
@@ -54,6 +61,7 @@ class Wire:
                     near.close()
                     continue
                 self._sockets |= {near, far}
+                self._clients.append(near)
                 threading.Thread(target=self._forward, args=(near, far), daemon=True).start()
                 threading.Thread(target=self._back, args=(far, near), daemon=True).start()
 

@@ -317,6 +317,18 @@ def test_f16_an_answer_about_somebody_else_is_refused(store: RedisStore, wire: W
             act()
 
 
+def test_f16_what_nobody_asked_for_is_no_answer_and_a_lost_connection_costs_no_commit(
+    store: RedisStore, wire: Wire
+) -> None:
+    for version in (1, 2):
+        wire.say(b"$2\r\nOK\r\n")
+        put(store, person("alice", version=version))
+        wire.say(b"_\r\n")
+        assert store.facts(ALICE, "k1", NOW).session
+    wire.cut()
+    assert put(store, person("alice", version=3)).version == 4
+
+
 @pytest.mark.parametrize("shard", SHARDS)
 @pytest.mark.parametrize("microseconds", [1_767_225_600_000_000, 1_800_000_000_123_456])
 def test_positions_are_unique_and_can_be_gone_on_from(shard: str, microseconds: int) -> None:

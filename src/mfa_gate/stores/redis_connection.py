@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.settings.store_urls import RedisAddress
+from mfa_gate.stores.redis_lane import Lane
 from mfa_gate.stores.redis_scripts import Call
 
 TIMEOUT_SECONDS: Final = 0.25
@@ -48,7 +49,7 @@ _CURES: Final[tuple[tuple[str, str], ...]] = (
 Words = tuple[str | bytes | int, ...]
 
 
-class _Client(Protocol):
+class _Redis(Protocol):
     """What is used of `redis.Redis`, which leaves half of its verbs untyped."""
 
     def execute_command(self, *words: str | bytes | int) -> Any: ...  # noqa: ANN401
@@ -57,14 +58,26 @@ class _Client(Protocol):
     def close(self) -> None: ...
 
 
+class _Client:
+    """Single scripts, which requests wait for, go by a lane of their own; everything else as the client does it."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self.lane = Lane(pool)
+        self.redis = cast("_Redis", redis.Redis.from_pool(pool))
+
+    def close(self) -> None:
+        self.lane.close()
+        self.redis.close()
+
+
 class _Clients:
     """What one process has open. A child of a fork makes its own and leaves these alone."""
 
     def __init__(self, address: RedisAddress, timeout_seconds: float) -> None:
         self.pid = os.getpid()
         once_more = Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.1), 1)
-        self.reading = _client(address, timeout_seconds, once_more)
-        self.writing = _client(address, timeout_seconds, Retry(NoBackoff(), 0))
+        self.reading = _Client(_pool(address, timeout_seconds, once_more))
+        self.writing = _Client(_pool(address, timeout_seconds, Retry(NoBackoff(), 0)))
 
 
 class Server:
@@ -97,7 +110,7 @@ class Server:
     def ask(self, *words: str | bytes | int) -> Any:  # noqa: ANN401 - what a command answers
         """Run a command that only reads."""
         with self.explained():
-            return self._here().reading.execute_command(*words)
+            return self._here().reading.redis.execute_command(*words)
 
     def ask_all(self, commands: Sequence[Words]) -> list[Any]:
         """Run commands that only read; one round trip."""
@@ -111,7 +124,7 @@ class Server:
 
     def put_together(self, *commands: Words) -> None:
         """Run commands of one hash slot, all or none, once."""
-        with self.explained(), self._here().writing.pipeline(transaction=True) as pipeline:
+        with self.explained(), self._here().writing.redis.pipeline(transaction=True) as pipeline:
             for words in commands:
                 pipeline.execute_command(*words)
             pipeline.execute()
@@ -129,7 +142,7 @@ class Server:
     def listening(self, channel: str) -> Iterator[tuple[PubSub, int]]:
         """A connection on which nothing is repeated, so that a lost one is noticed; and the server's number for it."""
         with self.explained():
-            pubsub = self._here().writing.pubsub()
+            pubsub = self._here().writing.redis.pubsub()
         try:
             with self.explained():
                 pubsub.subscribe(channel)
@@ -155,10 +168,10 @@ class Server:
     def _one(self, client: _Client, call: Call) -> Any:  # noqa: ANN401 - what a script answers
         with self.explained():
             try:
-                return client.execute_command(*_words(call, known=True))
+                return client.lane.run(*_words(call, known=True))
             except NoScriptError:
                 # It did not run, so that it may be sent again, with its text.
-                return client.execute_command(*_words(call, known=False))
+                return client.lane.run(*_words(call, known=False))
 
     def _many(self, client: _Client, calls: Sequence[Call]) -> list[Any]:
         with self.explained():
@@ -197,7 +210,7 @@ class Server:
         return StoreUnavailable(f"The store {self.address} does not answer ({error}): {cure}.")
 
 
-def _client(address: RedisAddress, timeout_seconds: float, retry: Retry) -> _Client:
+def _pool(address: RedisAddress, timeout_seconds: float, retry: Retry) -> ConnectionPool:
     options: dict[str, Any] = {}
     if address.tls:
         options = {
@@ -207,7 +220,7 @@ def _client(address: RedisAddress, timeout_seconds: float, retry: Retry) -> _Cli
         }
     if address.password is not None:
         options |= {"username": address.user, "password": address.password.reveal().decode()}
-    pool = ConnectionPool(
+    return ConnectionPool(
         connection_class=SSLConnection if address.tls else Connection,
         host=address.host,
         port=address.port,
@@ -221,7 +234,6 @@ def _client(address: RedisAddress, timeout_seconds: float, retry: Retry) -> _Cli
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
         **options,
     )
-    return cast("_Client", redis.Redis.from_pool(pool))
 
 
 def _greet(connection: Connection) -> None:
@@ -244,7 +256,7 @@ def _words(call: Call, *, known: bool) -> Words:
 def _pipelined(client: _Client, commands: Sequence[Words]) -> list[Any]:
     if not commands:
         return []
-    with client.pipeline(transaction=False) as pipeline:
+    with client.redis.pipeline(transaction=False) as pipeline:
         for words in commands:
             pipeline.execute_command(*words)
         answers: list[Any] = pipeline.execute(raise_on_error=False)
