@@ -2,10 +2,12 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from mfa_gate.core.errors import StaleState
 from mfa_gate.flows.alarming import say_what_endangers
 from mfa_gate.flows.counting import Counting
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
@@ -13,9 +15,9 @@ from mfa_gate.flows.reporting import WHOLE
 from mfa_gate.flows.settling import Settling
 from mfa_gate.flows.sinking import Sink, Sinking
 from mfa_gate.mailing import deadlines, notifying, reminding
-from mfa_gate.opening import Sources, archiving, checkpointer
+from mfa_gate.opening import Sources, archiving, checkpointer, shortening
 from mfa_gate.ports import Leases, Store
-from mfa_gate.settings import Settings
+from mfa_gate.settings import Settings, audit
 
 if TYPE_CHECKING:
     from mfa_gate.flows.checkpoints import Checkpointer
@@ -32,8 +34,8 @@ REMINDERS: Final = Timing(name="reminders", every_seconds=2)
 COUNTS: Final = Timing(name="counts", every_seconds=600, first_after=600)
 ROSTER: Final = Timing(name="roster", every_seconds=5)
 DEADLINES: Final = Timing(name="deadlines", every_seconds=10, first_after=60)
-SYSLOG: Final = Timing(name="audit syslog", every_seconds=2)
-WEBHOOK: Final = Timing(name="audit webhook", every_seconds=2)
+SYSLOG: Final = Timing(name=audit.SYSLOG, every_seconds=2)
+WEBHOOK: Final = Timing(name=audit.WEBHOOK, every_seconds=2)
 ARCHIVE: Final = Timing(name="audit archive", every_seconds=6 * 3600, first_after=900)
 TIMETABLE: Final = (
     CHECKPOINTS,
@@ -63,17 +65,30 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(timing=EXPIRY, run=store.expire),
         Job(timing=COUNTS, run=Counting(store, store, store).turn),
     )
-    archive = archiving(settings, keys, store, sources)
     slow = (
         Job(timing=HEALTH, run=lambda _: say_what_endangers(store, sources.clock())),
         Job(timing=EXAMINATION, run=lambda now: _examine(examiner, store, now)),
         _roster(store, sources),
-        *(() if archive is None else (Job(timing=ARCHIVE, run=archive.turn),)),
+        *_archive(settings, keys, store, sources),
     )
     mail = tuple(make(settings, store, sources) for make in (_notices, _reminders, _deadlines))
     holder = _holder(sources)
     sinks = tuple((Job(timing=timing, run=run.turn),) for timing, run in sinking(settings, store))
     return tuple(Jobs(store, jobs, holder) for jobs in (quick, slow, mail, *sinks))
+
+
+def _archive(settings: Settings, keys: "Keys", store: Store, sources: Sources) -> Iterator[Job]:
+    copies = archiving(settings, keys, store, sources)
+    lets_go = shortening(settings, keys, store, sources)
+    if copies is None or lets_go is None:
+        return
+
+    def run(now: int) -> None:
+        copies.turn(now)
+        with suppress(StaleState):  # somebody else lets go of the same: the lease was lost
+            lets_go.turn(now)
+
+    yield Job(timing=ARCHIVE, run=run)
 
 
 def _examine(examiner: "Checkpointer", store: Store, now: int) -> None:
@@ -84,26 +99,26 @@ def _examine(examiner: "Checkpointer", store: Store, now: int) -> None:
 
 def timetable(settings: Settings) -> tuple[Timing, ...]:
     """Every job that some process does."""
-    audit = settings.audit
-    chosen = ((SYSLOG, audit.syslog), (WEBHOOK, audit.webhook), (ARCHIVE, audit.archive))
+    places = settings.audit
+    chosen = ((SYSLOG, places.syslog), (WEBHOOK, places.webhook), (ARCHIVE, places.archive))
     return (*TIMETABLE, *(timing for timing, place in chosen if place))
 
 
 def sinking(settings: Settings, store: Store) -> tuple[tuple[Timing, Sinking], ...]:
     """What brings events to the places that the settings name."""
-    audit = settings.audit
-    if not audit.syslog and not audit.webhook:
+    places = settings.audit
+    if not places.syslog and not places.webhook:
         return ()
     from mfa_gate.anchors.sinks import ToSyslog, ToWebhook  # noqa: PLC0415 - few have any, and slow to import
     from mfa_gate.anchors.syslog import SyslogServer  # noqa: PLC0415
     from mfa_gate.anchors.webhook import Webhook  # noqa: PLC0415
 
     found: list[tuple[Timing, Sink]] = []
-    if audit.syslog:
-        found.append((SYSLOG, ToSyslog(SyslogServer(audit.syslog, audit.syslog_ca), store.store_id)))
-    if audit.webhook:
-        secret = b"" if audit.webhook_secret is None else audit.webhook_secret.reveal()
-        found.append((WEBHOOK, ToWebhook(Webhook(audit.webhook, secret), store.store_id)))
+    if places.syslog:
+        found.append((SYSLOG, ToSyslog(SyslogServer(places.syslog, places.syslog_ca), store.store_id)))
+    if places.webhook:
+        secret = b"" if places.webhook_secret is None else places.webhook_secret.reveal()
+        found.append((WEBHOOK, ToWebhook(Webhook(places.webhook, secret), store.store_id)))
     return tuple((timing, Sinking(store.stream, store, timing.name, sink)) for timing, sink in found)
 
 

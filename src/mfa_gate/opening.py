@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.anchoring import AnchorKeeper
     from mfa_gate.flows.archiving import Archiving
     from mfa_gate.flows.checkpoints import Checkpointer
+    from mfa_gate.flows.shortening import Shortening
     from mfa_gate.keyed import Keyed
 
     Keys = KeyRing | Keyed
@@ -145,7 +146,28 @@ def archiving(
     keyed = keyed_of(keys, sources)
     days = audit.archive_after_days if older_than_days is None else older_than_days
     folder = ArchiveFolder(audit.archive)
-    return Archiving(store, folder, keyed.sign_checkpoint, keyed.is_our_checkpoint, days * 24 * 3600)
+    return Archiving(store, folder, keyed.sign_checkpoint, keyed.is_ours, days * 24 * 3600)
+
+
+def shortening(
+    settings: Settings, keys: "Keys", store: Store, sources: Sources, keep_days: int | None = None
+) -> "Shortening | None":
+    """What lets archived events leave the store; None if the settings name no folder for them."""
+    audit = settings.audit
+    if audit.archive is None:
+        return None
+    from mfa_gate.anchors.archive import ArchiveFolder
+    from mfa_gate.flows.shortening import Shortening
+
+    return Shortening(
+        store,
+        ArchiveFolder(audit.archive),
+        keyed_of(keys, sources).is_ours,
+        (audit.keep_days if keep_days is None else keep_days) * 24 * 3600,
+        anchors=anchor_file(settings),
+        sinks=tuple(name for name, place in audit.sinks if place),
+        notices=settings.mail.leaves,
+    )
 
 
 def create_store(settings: Settings, keys: "Keys", sources: Sources, actor: Actor) -> Store:

@@ -1,6 +1,7 @@
 """The trail archived to files: verified, chained, whole or not at all, and never instead of the store."""
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -41,7 +42,8 @@ def archive(shell: Shell, days: int, code: int = 0) -> list[tuple[int, int]]:
         shell("audit", "archive", "--older-than", str(days), code=code)
         return []
     return [
-        (each["first"], each["last"]) for each in shell.json("audit", "archive", "--older-than", str(days))
+        (each["first"], each["last"])
+        for each in shell.json("audit", "archive", "--older-than", str(days))["archived"]
     ]
 
 
@@ -55,7 +57,14 @@ def test_what_is_old_is_archived_once_and_goes_on_where_it_ended(kept: Shell) ->
     assert all(re.fullmatch(r"audit-[0-9a-f]{32}-\d{10}-\d{10}\.jsonl\.gz", name) for name in names)
     assert len(names) == 2
     (recorded, *_) = kept.json("audit", "list", "--kind", "trail_archived")
-    assert recorded["details"] == {"from_checkpoint": "3", "to_checkpoint": "3"}
+    content = (kept.folder / "archive" / names[1]).read_bytes()
+    assert recorded["details"] == {
+        "from_checkpoint": "3",
+        "to_checkpoint": "3",
+        "events": "2",
+        "file": names[1],
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
     assert recorded["actor"]["surface"] == "shell"
 
 

@@ -1,8 +1,10 @@
 """Keeps segments of the trail as compressed files in a folder, each whole or not at all; it judges none of them."""
 
 import gzip
+import hashlib
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -57,6 +59,18 @@ class ArchiveFolder:
         """Where a segment is."""
         return self._path / f"audit-{segment.store}-{segment.first:010}-{segment.last:010}.jsonl.gz"
 
+    def name(self, segment: Segment) -> str:
+        """How its file is called."""
+        return self.path_of(segment).name
+
+    def digest(self, segment: Segment) -> str:
+        """The SHA-256 of its file, in hex."""
+        try:
+            with self.path_of(segment).open("rb") as source:
+                return hashlib.file_digest(source, "sha256").hexdigest()
+        except OSError as error:
+            raise self._unavailable("read", error) from error
+
     def keep(self, segment: Segment, lines: Iterator[bytes]) -> bool:
         """Write a segment under a name of its own, bring it to disk, and only then give it its name."""
         path = self.path_of(segment)
@@ -88,8 +102,10 @@ class ArchiveFolder:
             with gzip.open(self.path_of(segment), "rb") as source:
                 while line := source.readline(_LONGEST_LINE):
                     yield line
-        except (OSError, EOFError) as error:
-            raise self._unavailable("read", error) from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise StoreUnavailable(
+                f"{self.path_of(segment)} of the archive is damaged or gone ({error}). Put it back."
+            ) from error
 
     def _unavailable(self, what: str, error: object) -> StoreUnavailable:
         why = getattr(error, "strerror", None) or str(error)

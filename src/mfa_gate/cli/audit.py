@@ -1,6 +1,5 @@
 """`audit`: what happened, newest first, and whether the trail is whole."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +17,12 @@ from mfa_gate.cli.invocation import (
     reason_option,
     settings_option,
 )
-from mfa_gate.cli.output import counting, plural, say_json, say_list, say_table
+from mfa_gate.cli.output import counting, moment, plural, say_json, say_list, say_table
 from mfa_gate.cli.trail import COLUMNS, event_as_json, event_row
-from mfa_gate.keys import KeyRing
 
 if TYPE_CHECKING:
     from mfa_gate.flows.finding import Sought
-    from mfa_gate.ports import Recorded, Segment
+    from mfa_gate.ports import Recorded
 
 PAGE = 200
 
@@ -82,6 +80,8 @@ def export(
             if count % 1000 == 0:
                 progress(1000)
         progress(count % 1000)
+        # What is exported goes on from there, and says so in its first line.
+        _say_archived(gate.store.archived_before())
     if str(path) == "-":
         return
     if as_json:
@@ -133,31 +133,48 @@ def verify(
 @click.option(
     "--older-than", type=click.IntRange(min=0), metavar="DAYS", help="What to archive.  [default: as set]"
 )
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    metavar="DAYS",
+    help="What stays in the store once it is archived; wants --reason.  [default: as set]",
+)
+@click.option(
+    "--reason", default="", help="Why more leaves the store than is set; it stands in the audit trail."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @json_option
 @settings_option
 @pass_invocation
-def archive(invocation: Invocation, older_than: int | None, *, as_json: bool) -> None:
-    """Write what is old into files in the folder that the settings name, as the gate does by itself every six hours.
+def archive(
+    invocation: Invocation,
+    older_than: int | None,
+    keep: int | None,
+    reason: str,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Write what is old into files in the folder that the settings name, and let leave the store what is older still.
 
-    Each file is verified while it is written; what does not verify is not archived. The store keeps what it has.
+    The gate does so by itself every six hours. Each file is verified while it is written and once more when it is read
+    back; what does not verify is not archived, and what is not archived stays. What was signed within ten minutes, or
+    is not anchored or sent to the sinks yet, stays, too.
     """
-    from mfa_gate.flows.acting import shell
-    from mfa_gate.opening import archiving
+    from mfa_gate.cli.archiving import Archived, archive_now, would_archive
 
-    found: list[Segment] = []
+    given = reason_of(reason) if reason or keep is not None else None
     with invocation.opened() as gate:
-        keys = KeyRing.find(gate.settings.keys.file, os.environ)
-        made = archiving(gate.settings, keys, gate.store, invocation.sources, older_than)
-        if made is None:
-            raise click.UsageError("The settings name no archive. Write archive = a folder under [audit].")
-        made.turn(gate.now, shell(os_user()), found.append)
+        found: Archived = (
+            would_archive(invocation, gate, older_than, keep)
+            if dry_run
+            else archive_now(invocation, gate, older_than, keep, given)
+        )
     if as_json:
         say_json(found)
-        return
-    for segment in found:
-        click.echo(f"Archived: checkpoints {segment.first} to {segment.last}.")
-    if not found:
-        click.echo("Nothing is old enough.")
+    else:
+        for line in found.told():
+            click.echo(line)
 
 
 def _pages(gate: Opened, sought: "Sought", limit: int) -> "Iterator[list[Recorded]]":
@@ -168,4 +185,12 @@ def _pages(gate: Opened, sought: "Sought", limit: int) -> "Iterator[list[Recorde
         limit -= len(page.events)
         before = page.before
         if before is None:
+            _say_archived(page.archived_before)
             return
+
+
+def _say_archived(before: int | None) -> None:
+    if before is not None:
+        click.echo(
+            f"What happened until {moment(before)} UTC is kept in the archive, and is not shown.", err=True
+        )

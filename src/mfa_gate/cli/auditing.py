@@ -15,13 +15,13 @@ from mfa_gate.anchors.archive import ArchiveFolder
 from mfa_gate.cli.exports import opened_lines
 from mfa_gate.cli.invocation import Invocation
 from mfa_gate.cli.output import moment, plural
-from mfa_gate.core.checkpoints import Anchor, Signed, export_to_sign, to_sign
+from mfa_gate.core.checkpoints import Anchor, Signed, to_sign
 from mfa_gate.core.errors import RolledBack
 from mfa_gate.flows.anchoring import judge
-from mfa_gate.flows.archiving import archived, end_of
+from mfa_gate.flows.archived import Signs, archived, end_of, not_intact, refuse_gap
 from mfa_gate.flows.export_lines import NotAnExport, Reading
-from mfa_gate.flows.trails import Item, Trail, live
-from mfa_gate.flows.verifying import Verified, verify
+from mfa_gate.flows.trails import Item, Trail
+from mfa_gate.flows.verifying import Verified, verify, verify_store
 from mfa_gate.keyed import Keyed
 from mfa_gate.keys import KeyRing, PublicKey
 from mfa_gate.keys.signatures import is_signed, public_lines
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from mfa_gate.stores.chains import Followed
 
 Progress = Callable[[int], None]
-Signs = Callable[[str, bytes, bytes], bool]
-"""Whether the key of this id, if it is the gate's, signed this message with this signature."""
-
 NO_ANCHOR = (
     "No anchor is compared: a store that was put back whole from an older copy, or a trail whose end was cut off "
     "together with its checkpoints, is not found by this."
@@ -52,6 +49,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, rename={"broken": "break"
     unsigned: int
     newest_at: int
     anchor: str
+    begins: int = 0
+    """The checkpoint after which the trail of a store begins; what was before is archived."""
+    archived: int | None = None
+    """How many events of its archive match; None: no archive was looked at."""
 
     def told(self) -> Iterator[str]:
         """The answer in sentences, but for what is broken."""
@@ -61,6 +62,13 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, rename={"broken": "break"
             until = f"until {moment(self.newest_at)} UTC"
             word = "match" if self.whole else "are right as far as they go:"
             yield f"{plural(self.checkpoints, 'checkpoint')} {word} {plural(self.signed, 'event')} {until}."
+        if self.whole and self.archived is not None:
+            yield f"Of the archive, {plural(self.archived, 'event')} match."
+        if self.begins and self.archived is None:
+            yield (
+                f"The trail of the store begins after checkpoint {self.begins}. What was before is archived, and was "
+                "not looked at: the settings name no archive."
+            )
         if self.whole and self.left_out:
             yield f"Not shown, but for their hashes: {plural(self.left_out, 'event')} that the filter left out."
         if self.whole and self.unsigned:
@@ -100,8 +108,8 @@ class _Verifier:
         with closing(open_unjudged(settings, keyed, self._invocation.sources)) as store:
             broken = None if self._publics is not None else store.broken_chain()
             is_ours = self._is_ours(keyed)
-            checked = verify(
-                live(store.stream),
+            checked = verify_store(
+                store.stream,
                 lambda signed: is_ours(signed.key, to_sign(signed.body), signed.signature),
                 store.store_id,
                 self._progress,
@@ -112,11 +120,12 @@ class _Verifier:
                     judge(store.stream, known)
                 except RolledBack as error:
                     behind = str(error)
+            begins, archived = store.stream.beginning().number, None
             if broken is None and checked.broken is None and settings.audit.archive is not None:
-                broken = self._of_archive(settings.audit.archive, store.store_id, keyed, store.stream)[
-                    0
-                ].broken
-        return _found(broken, checked, known, behind, chains=self._publics is None)
+                files, _ = self._of_archive(settings.audit.archive, store.store_id, keyed, store.stream)
+                broken, archived = files.broken, files.signed
+        found = _found(broken, checked, known, behind, chains=self._publics is None)
+        return structs.replace(found, begins=begins, archived=archived)
 
     def of_archive(self, folder: Path, anchor: Path | None) -> Found:
         """What was archived of one store, all files as one trail."""
@@ -142,11 +151,15 @@ class _Verifier:
         troubles: list[str] = []
 
         def check(reading: Reading) -> None:
-            trouble = _not_intact(reading, is_ours)
+            trouble = not_intact(reading, is_ours)
             if trouble is not None:
                 troubles.append(f"In the file that begins after checkpoint {reading.begin.begins}: {trouble}")
 
-        end_of(archive.segments(store_id))
+        segments = archive.segments(store_id)
+        if stream is None:
+            end_of(segments)
+        else:
+            refuse_gap(segments, stream.beginning())
         trail = archived(archive, store_id, check)
         checked = verify(
             replace(trail, items=lambda: looked.through(trail.items())),
@@ -179,7 +192,7 @@ class _Verifier:
                 self._progress,
                 None if keyed is None else _chains(keyed, export.trail),
             )
-            broken = checked.broken or _not_intact(export, is_ours)
+            broken = checked.broken or not_intact(export, is_ours)
         return _found(broken, checked, known, looked.behind(export.begin.store), chains=keyed is not None)
 
     def _keyed(self) -> Keyed:
@@ -239,21 +252,6 @@ def _chains(keyed: Keyed, trail: Trail) -> "Followed":
     from mfa_gate.stores.chains import Followed
 
     return Followed(keyed.audit_keys, whole=trail.chains_are_whole)
-
-
-def _not_intact(export: Reading, is_ours: Signs) -> str | None:
-    """Why a file is not the one that was exported, though nothing in it that was signed before contradicts it."""
-    end = export.end
-    if end is None:
-        return "The export has no end: it was cut off."
-    if not export.is_intact:
-        return (
-            "The export is not as it was written: something in it that no checkpoint signs was changed, put in or "
-            "taken out, or the filter that it names."
-        )
-    if not is_ours(end.key, export_to_sign(end.sha256), end.signature):
-        return "The export is not signed with a key of this gate."
-    return None
 
 
 def _known(path: Path | None) -> Anchor | None:

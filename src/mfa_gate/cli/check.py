@@ -116,7 +116,7 @@ def _store_problems(
             jobs += how_jobs_stand(settings, store, invocation.now)
             upkeep = (
                 *anchor_problems(settings, store, last),
-                *archive_problems(settings),
+                *archive_problems(settings, store),
                 *job_problems(jobs),
             )
         finally:

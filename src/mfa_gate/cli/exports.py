@@ -3,6 +3,7 @@
 import gzip
 import os
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,5 +69,5 @@ def _lines(path: Path, source: IO[bytes]) -> Iterator[bytes]:
     try:
         while line := source.readline(LONGEST_LINE):
             yield line
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise NotAnExport(f'"{path}" is damaged: {error}.') from error

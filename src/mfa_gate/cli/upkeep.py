@@ -81,13 +81,27 @@ def anchor_problems(settings: Settings, store: "Store", newest_at: int) -> Itera
         )
 
 
-def archive_problems(settings: Settings) -> Iterator[Problem]:
-    """Why the trail cannot be archived."""
+def archive_problems(settings: Settings, store: "Store") -> Iterator[Problem]:
+    """Why the trail cannot be archived, and whether what has left the store is there."""
+    beginning = store.stream.beginning()
     if settings.audit.archive is None:
+        if beginning.number:
+            yield _warning(
+                "[audit] archive",
+                f"the trail of the store begins after checkpoint {beginning.number}, and what was before is in an "
+                "archive that is not named here. Name its folder.",
+            )
         return
     from mfa_gate.anchors.archive import ArchiveFolder
+    from mfa_gate.flows.archived import Unfit, refuse_gap
 
-    trouble = ArchiveFolder(settings.audit.archive).trouble()
+    archive = ArchiveFolder(settings.audit.archive)
+    trouble = archive.trouble()
+    if trouble is None:
+        try:
+            refuse_gap(archive.segments(store.store_id), beginning)
+        except Unfit as error:
+            trouble = str(error)
     if trouble is not None:
         yield Problem(severity="error", setting="[audit] archive", text=trouble)
 

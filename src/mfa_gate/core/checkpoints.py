@@ -88,6 +88,22 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
         return said
 
 
+class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+    """After which checkpoint the trail of a store begins; what that one and those before it signed is archived."""
+
+    number: int = 0
+    """0: it begins with the first event."""
+    hash: bytes = b""
+    """Of that checkpoint; empty: not known."""
+
+    def is_at(self, signed: Signed) -> bool:
+        """Whether this is the checkpoint."""
+        return signed.number == self.number and self.hash in {b"", signed.hash}
+
+
+FROM_THE_FIRST = Beginning()
+
+
 class Reached(msgspec.Struct, frozen=True, kw_only=True):
     """How far a store has come, read in one go: newest position by shard (0: none), policy, newest checkpoint."""
 
@@ -95,6 +111,7 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
     positions: dict[str, int]
     policy_version: int
     checkpoint: Signed | None
+    beginning: Beginning = FROM_THE_FIRST
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +220,9 @@ def fallen_behind(anchor: Anchor, reached: Reached, checkpoint: Signed | None) -
     newest = 0 if reached.checkpoint is None else reached.checkpoint.number
     if newest < anchor.number:
         return f"the store's newest checkpoint is {newest}, and the anchor knows {anchor.number}"
-    if anchor.number and (checkpoint is None or checkpoint.hash != anchor.hash):
+    # A host whose anchor was not moved for long may know a checkpoint that has left the store for the archive since.
+    is_there = anchor.number and anchor.number >= reached.beginning.number
+    if is_there and (checkpoint is None or checkpoint.hash != anchor.hash):
         return f"checkpoint {anchor.number} of the store is not the one that the anchor knows"
     if reached.policy_version < anchor.policy_version:
         return (

@@ -70,6 +70,7 @@ EventKind = Literal[
     "list_exported",
     "people_exported",
     "trail_archived",
+    "trail_shortened",
 ]
 
 Audience = Literal["owner", "admins"]

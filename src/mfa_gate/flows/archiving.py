@@ -1,4 +1,4 @@
-"""Archives the older part of the trail: segments between two checkpoints, verified while they are written.
+"""Archives the older part of the trail: segments between two checkpoints, verified while they are written and after.
 
 A segment goes on from the checkpoint at which the one before ended, so that all of them and the store are one trail.
 What does not verify is not archived; the reason is an alarm, as anything that was tampered with.
@@ -7,12 +7,11 @@ What does not verify is not archived; the reason is an alarm, as anything that w
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from mfa_gate.core.checkpoints import Signed
-from mfa_gate.core.errors import MfaGateError
+from mfa_gate.core.checkpoints import Signed, to_sign
 from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
-from mfa_gate.flows.anchoring import IsOurs
-from mfa_gate.flows.export_lines import Begin, Reading, Sign, lines
-from mfa_gate.flows.trails import Item, Trail, live, said_by
+from mfa_gate.flows.archived import Inspected, Signs, Unfit, inspected, refuse_gap
+from mfa_gate.flows.export_lines import Begin, Sign, lines
+from mfa_gate.flows.trails import Item, live, said_by
 from mfa_gate.flows.verifying import Line
 from mfa_gate.ports import Archive, Segment, Store
 
@@ -21,31 +20,30 @@ EVENTS: Final = 200_000
 _PROBED_AT_ONCE: Final = 1_000
 
 
-class Unfit(MfaGateError):
-    """What was to be archived, or is in the archive, is not what was signed."""
-
-
 class Archiving:
     """One per process. `after_seconds`: how old checkpoints are archived."""
 
-    def __init__(
-        self, store: Store, archive: Archive, sign: Sign, is_ours: IsOurs, after_seconds: int
-    ) -> None:
+    def __init__(self, store: Store, archive: Archive, sign: Sign, signs: Signs, after_seconds: int) -> None:
         self._store = store
         self._archive = archive
         self._sign = sign
-        self._is_ours = is_ours
+        self._signs = signs
         self._after_seconds = after_seconds
 
+    def due(self, now: int) -> Iterator[Segment]:
+        """What is old enough, file by file. Raises `StoreUnavailable`, `Unfit`."""
+        last = refuse_gap(self._segments(), self._store.stream.beginning())
+        while (segment := self._next(last, now)) is not None:
+            yield segment
+            last = segment.last
+
     def turn(
-        self, now: int, actor: Actor = SYSTEM, progress: Callable[[Segment], None] = lambda _: None
+        self, now: int, actor: Actor = SYSTEM, progress: Callable[[Inspected], None] = lambda _: None
     ) -> int:
         """Archive what is old enough; how many segments. Raises `StoreUnavailable`, `Unfit`; the next call goes on."""
+        self._tell_untold(now, actor)
         count = 0
-        while True:
-            segment = self._next(now)
-            if segment is None:
-                return count
+        for segment in self.due(now):
             begin = self._begin(segment)
             head = Begin(
                 store=segment.store,
@@ -55,14 +53,33 @@ class Archiving:
                 begins=segment.first - 1,
             )
             if self._archive.keep(segment, lines(head, self._verified(segment, begin), self._sign)):
-                self._store.record((_archived(segment, actor, now),), now)
-                progress(segment)
+                progress(self._tell(segment, now, actor))
                 count += 1
+        return count
 
-    def _next(self, now: int) -> Segment | None:
-        """The checkpoints of the next file, if any are old enough."""
-        store = self._store
-        last = end_of(self._archive.segments(store.store_id))
+    def _segments(self) -> tuple[Segment, ...]:
+        return self._archive.segments(self._store.store_id)
+
+    def _tell(self, segment: Segment, now: int, actor: Actor) -> Inspected:
+        """Read it back, and record it."""
+        found = inspected(self._archive, segment, self._store.stream, self._signs)
+        kept = Event(
+            kind="trail_archived", account_id=ORG, subject="", at=now, actor=actor, details=found.details
+        )
+        self._store.record((kept,), now)
+        return found
+
+    def _tell_untold(self, now: int, actor: Actor) -> None:
+        """Record what somebody wrote who died before he could say so."""
+        newest = self._store.events(account_id=ORG, kind="trail_archived", before=None, limit=1)
+        told = int(newest[0].event.details.get("to_checkpoint", "0")) if newest else 0
+        told = max(told, self._store.stream.beginning().number)
+        for segment in self._segments():
+            if segment.first > told:
+                self._tell(segment, now, actor)
+
+    def _next(self, last: int, now: int) -> Segment | None:
+        """The checkpoints of the file that follows this checkpoint, if any are old enough."""
         first, events, base = last + 1, 0, None
         for signed in self._old_enough(last, now):
             last = signed.number
@@ -72,7 +89,7 @@ class Archiving:
             events = counted - base
             if events >= EVENTS:
                 break
-        return None if last < first else Segment(first=first, last=last, store=store.store_id)
+        return None if last < first else Segment(first=first, last=last, store=self._store.store_id)
 
     def _old_enough(self, after: int, now: int) -> Iterator[Signed]:
         while part := self._store.stream.checkpoints(after, _PROBED_AT_ONCE):
@@ -95,7 +112,12 @@ class Archiving:
 
     def _verified(self, segment: Segment, begin: Signed | None) -> Iterator[Item]:
         trail = live(self._store.stream, begin)
-        line = Line(trail, self._is_ours, segment.store, None)
+        line = Line(
+            trail,
+            lambda signed: self._signs(signed.key, to_sign(signed.body), signed.signature),
+            segment.store,
+            None,
+        )
         for item in trail.items():
             why = line.take(item)
             if why is not None:
@@ -103,49 +125,3 @@ class Archiving:
             yield item
             if isinstance(item, Signed) and item.number == segment.last:
                 return
-
-
-def end_of(segments: tuple[Segment, ...]) -> int:
-    """The last checkpoint that is archived; 0: none. Raises `Unfit` if a segment is missing or there twice."""
-    last = 0
-    for segment in segments:
-        if segment.first != last + 1 or segment.last < segment.first:
-            raise Unfit(
-                f"The archive goes on with checkpoint {segment.first} where {last + 1} should be: a file is missing, "
-                "or another was put in. Put it back."
-            )
-        last = segment.last
-    return last
-
-
-def archived(archive: Archive, store_id: str, check: Callable[[Reading], None]) -> Trail:
-    """What is archived, as one trail. `check` looks at each file once it is read to its end."""
-
-    def items() -> Iterator[Item]:
-        newest: Signed | None = None
-        for segment in archive.segments(store_id):
-            reading = Reading(archive.read(segment))
-            for item in reading.trail.items():
-                if isinstance(item, Signed) and newest is not None and item.number == newest.number:
-                    # Where the file before ended: the same, or it is told by what does not follow it.
-                    if item.hash != newest.hash:
-                        yield item
-                    continue
-                yield item
-                newest = item if isinstance(item, Signed) else newest
-            check(reading)
-
-    segments = archive.segments(store_id)
-    shards = Reading(archive.read(segments[0])).begin.shards if segments else ()
-    return Trail(shards=shards, items=items)
-
-
-def _archived(segment: Segment, actor: Actor, now: int) -> Event:
-    return Event(
-        kind="trail_archived",
-        account_id=ORG,
-        subject="",
-        at=now,
-        actor=actor,
-        details={"from_checkpoint": str(segment.first), "to_checkpoint": str(segment.last)},
-    )

@@ -22,8 +22,7 @@ from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.messages import printable
 from mfa_gate.flows.anchoring import AnchorKeeper, IsOurs
 from mfa_gate.flows.rereading import Rereading
-from mfa_gate.flows.trails import live
-from mfa_gate.flows.verifying import verify
+from mfa_gate.flows.verifying import verify_store
 from mfa_gate.ports import Store
 
 PERIOD_SECONDS = 60
@@ -93,7 +92,7 @@ class Checkpointer:
         """Recompute everything, as `mfa-gate audit verify` does; what is wrong, if anything is. May take long."""
         broken = self._store.broken_chain()
         if broken is None:
-            broken = verify(live(self._stream), self._is_ours, self._store.store_id).broken
+            broken = verify_store(self._stream, self._is_ours, self._store.store_id).broken
         if broken is not None:
             self._alarm(ORG, broken, now)
         return broken

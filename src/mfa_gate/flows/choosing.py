@@ -115,7 +115,7 @@ def _begin(stream: Stream, since: int, is_ours: IsOurs) -> Signed | None:
     # Security: one that is not ours may have been written so that events are passed over.
     """
     newest = stream.reached().checkpoint
-    lowest, highest = 1, 0 if newest is None else newest.number
+    lowest, highest = max(1, stream.beginning().number), 0 if newest is None else newest.number
     found: Signed | None = None
     while lowest <= highest:
         middle = (lowest + highest) // 2

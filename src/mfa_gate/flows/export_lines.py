@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from mfa_gate.core.checkpoints import HASH_BYTES, Entry, LeftOut, Signed, export_to_sign
+from mfa_gate.core.checkpoints import HASH_BYTES, Beginning, Entry, LeftOut, Signed, export_to_sign
 from mfa_gate.core.errors import MfaGateError
 from mfa_gate.flows.trails import Item, Trail
 
@@ -36,12 +36,12 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="expo
     since: int | None = None
     until: int | None = None
     begins: int = 0
-    """The checkpoint that it goes on from, which stands at its beginning; 0: it begins with the first event."""
+    """The checkpoint that it goes on from, and what stands in files before; 0: it goes back to the first event."""
 
     @property
     def is_part(self) -> bool:
-        """Whether anything was left out, or stands in a file before."""
-        return self.begins > 0 or (self.account, self.kind, self.since, self.until) != (None,) * 4
+        """Whether anything was left out."""
+        return (self.account, self.kind, self.since, self.until) != (None,) * 4
 
     @property
     def chains_are_whole(self) -> bool:
@@ -151,6 +151,7 @@ class Reading:
         return Trail(
             shards=self.begin.shards,
             items=self._items,
+            begins=Beginning(number=self.begin.begins),
             is_part=self.begin.is_part,
             chains_are_whole=self.begin.chains_are_whole,
         )

@@ -110,6 +110,7 @@ class Exporting:
             kind=sought.kind,
             since=sought.since,
             until=sought.until,
+            begins=self._store.stream.beginning().number,
         )
         return Exported(form=form, lines=lines(begin, items, self._sign))
 

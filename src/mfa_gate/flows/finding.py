@@ -46,10 +46,14 @@ class Sought(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trailing(msgspec.Struct, frozen=True, kw_only=True):
-    """Some events, newest first, and the `before` of the next page (None at the end)."""
+    """Some events, newest first, and the `before` of the next page (None at the end).
+
+    `archived_before`, at the end: there may be more that fit, of before this time, which have left for the archive.
+    """
 
     events: tuple[Recorded, ...]
     before: int | None
+    archived_before: int | None = None
 
 
 def find(trail: Trail, sought: Sought, *, before: int | None, limit: int) -> Trailing:
@@ -62,12 +66,18 @@ def find(trail: Trail, sought: Sought, *, before: int | None, limit: int) -> Tra
         found.append(recorded)
         if len(found) > wanted:
             return Trailing(events=tuple(found[:wanted]), before=found[wanted - 1].position)
-    return Trailing(events=tuple(found), before=None)
+    return Trailing(events=tuple(found), before=None, archived_before=_archived(trail, sought))
 
 
 def find_all(trail: Trail, sought: Sought) -> Iterator[Recorded]:
     """Every one, read piece by piece."""
     return _from(trail, sought, None, LONGEST_PAGE)
+
+
+def _archived(trail: Trail, sought: Sought) -> int | None:
+    before = None if sought.fits_nothing else trail.archived_before()
+    may_be_before = before is not None and (sought.since is None or sought.since < before)
+    return before if may_be_before else None
 
 
 def _from(trail: Trail, sought: Sought, before: int | None, at_once: int) -> Iterator[Recorded]:

@@ -47,8 +47,12 @@ def why_kept(store: Store, purpose: Purpose, key: Key, now: int, progress: Progr
             return f"{people} people have codes that were hashed with it. {cure}" if people else None
         case "audit":
             oldest = _oldest_event(store)
-            if oldest is not None and oldest <= key.stopped_at + SLOWEST_SECONDS:
-                return "events in the trail are chained with it. It is kept as long as they are"
+            # What is archived may go back to the first event; with its key alone it is verified event by event.
+            is_archived = store.stream.beginning().number > 0
+            if is_archived or (oldest is not None and oldest <= key.stopped_at + SLOWEST_SECONDS):
+                return (
+                    "events in the trail, or its archive, are chained with it. It is kept as long as they are"
+                )
             return None
         case "checkpoint" | "break_glass":
             return None

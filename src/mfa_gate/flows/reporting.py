@@ -55,12 +55,16 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """One person. `history` is newest first, at most 50 events."""
+    """One person. `history` is newest first, at most 50 events.
+
+    `archived_before`: what was before this time is not in it, since it has left for the archive.
+    """
 
     account: Account
     standing: Standing
     sessions: tuple[Session, ...]
     history: tuple[Recorded, ...]
+    archived_before: int | None = None
 
 
 class Impact(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,11 +202,15 @@ class Reporting:
         if account is None:
             return NotFound()
         policy = self._policies.policy()
+        history = self._trail.events(account_id=account_id, kind=None, before=None, limit=HISTORY)
+        archived = self._trail.archived_before() if len(history) < HISTORY else None
         return Profile(
             account=account,
             standing=standing(account, policy, now),
             sessions=still_open(self._accounts.sessions(account_id, now), account, policy, now),
-            history=self._trail.events(account_id=account_id, kind=None, before=None, limit=HISTORY),
+            history=history,
+            # Whoever came later has nothing there.
+            archived_before=archived if archived is not None and _made_at(account) < archived else None,
         )
 
     def latest(self, kinds: tuple[EventKind, ...], limit: int) -> tuple[Recorded, ...]:
@@ -212,6 +220,11 @@ class Reporting:
     def audit(self, sought: Sought = EVERYTHING, *, before: int | None = None, limit: int) -> Trailing:
         """A page of the trail, newest first; at most 500 events below position `before`."""
         return find(self._trail, sought, before=before, limit=limit)
+
+
+def _made_at(account: Account) -> int:
+    known = [at for at in (account.created_at, account.first_seen_at) if at]
+    return min(known, default=0)
 
 
 def everybody(directory: Directory, who: Filter, *, sort: Sort, now: int) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from mfa_gate.flows.anchoring import IsOurs
-from mfa_gate.flows.trails import Item, live
+from mfa_gate.flows.trails import Item, TrailMoved, live
 from mfa_gate.flows.verifying import Line
 from mfa_gate.ports import Stream
 
@@ -26,19 +26,25 @@ class Rereading:
         """Read on by so many events; what is wrong with them, or None. Raises `StoreUnavailable`."""
         try:
             items = list(islice(self._items, limit))
+        except TrailMoved:
+            self._begin()
+            return None
         except BaseException:
             self._begin()
             raise
         for item in items:
             broken = self._line.take(item)
             if broken is not None:
+                begun = self._begins
                 self._begin()
-                return broken
+                # What has gone to the archive meanwhile is not missing.
+                return broken if self._begins == begun else None
         if len(items) < limit:
             self._begin()
         return None
 
     def _begin(self) -> None:
         trail = live(self._stream)
+        self._begins = trail.begins
         self._line = Line(trail, self._is_ours, self._store_id, None)
         self._items: Iterator[Item] = trail.items()

@@ -27,6 +27,11 @@ class Sink(Protocol):
         """Bring events of one shard there, in their order. Raises `OSError` unless they were taken."""
 
 
+def mark_of(name: str, shard: str) -> str:
+    """Under which name the store keeps how far a sink has come in a shard."""
+    return f"{name} {shard}"
+
+
 class Sinking:
     """Brings the trail to one sink. `name` is the same for good: under it the store keeps how far it has come."""
 
@@ -49,7 +54,7 @@ class Sinking:
         reached = self._leases.last_runs()
         sent = 0
         for shard in self._stream.shards:
-            after = reached.get(self._mark(shard))
+            after = reached.get(mark_of(self._name, shard))
             while sent < AT_A_TURN:
                 entries = self._stream.entries(shard, after, AT_ONCE)
                 if not entries:
@@ -57,12 +62,9 @@ class Sinking:
                 self._send(shard, entries, now)
                 after = entries[-1].position
                 # The store has no other place for "how far": what is kept there of a job is a number, sealed.
-                self._leases.note_run(self._mark(shard), after)
+                self._leases.note_run(mark_of(self._name, shard), after)
                 sent += len(entries)
         return sent
-
-    def _mark(self, shard: str) -> str:
-        return f"{self._name} {shard}"
 
     def _send(self, shard: str, entries: tuple[Entry, ...], now: int) -> None:
         try:

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mfa_gate.core.checkpoints import Checkpoint, Entry, LeftOut, Signed
-from mfa_gate.core.errors import RecordCorrupt
+from mfa_gate.core.checkpoints import FROM_THE_FIRST, Beginning, Checkpoint, Entry, LeftOut, Signed
+from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.ports import Stream
 
 AT_ONCE = 1_000
@@ -18,12 +18,21 @@ Item = tuple[str, Entry] | LeftOut | Signed
 """An event and its shard; events that are left out; or a checkpoint over all that came since the one before."""
 
 
+class TrailMoved(StoreUnavailable):
+    """What was to be read has gone to the archive meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__("The trail went to the archive while it was read. Begin again.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trail:
     """A trail, from a store or from a file."""
 
     shards: tuple[str, ...]
     items: Callable[[], Iterator[Item]]
+    begins: Beginning = FROM_THE_FIRST
+    """The checkpoint that comes first; with number 0 it begins with the first event."""
     is_part: bool = False
     """It may begin at any checkpoint, and jump from one to a later one."""
     chains_are_whole: bool = True
@@ -31,12 +40,18 @@ class Trail:
 
 
 def live(stream: Stream, begin: Signed | None = None) -> Trail:
-    """The trail of a store, read piece by piece; with `begin` from that checkpoint on, which comes first."""
+    """The trail of a store, read piece by piece; with `begin` from that checkpoint on, which comes first.
+
+    While it is read, `TrailMoved` is raised if the store lets go of events that were still to come.
+    """
+    begins = stream.beginning()
+    is_whole = begin is None and not begins.number
     return Trail(
         shards=stream.shards,
-        items=lambda: _items(stream, begin),
+        items=lambda: _items(stream, begin, begins),
+        begins=begins if begin is None else FROM_THE_FIRST,
         is_part=begin is not None,
-        chains_are_whole=begin is None,
+        chains_are_whole=is_whole,
     )
 
 
@@ -48,7 +63,9 @@ def said_by(signed: Signed) -> Checkpoint | None:
         return None
 
 
-def _items(stream: Stream, begin: Signed | None) -> Iterator[Item]:
+def _items(stream: Stream, begin: Signed | None, begins: Beginning) -> Iterator[Item]:
+    if begin is None and begins.number:
+        begin = stream.checkpoint(begins.number)
     starts = {} if begin is None else _ends_of(begin)
     shards = [_Shard(stream, shard, starts.get(shard)) for shard in stream.shards]
     if begin is not None:
@@ -60,6 +77,8 @@ def _items(stream: Stream, begin: Signed | None) -> Iterator[Item]:
             for shard in shards:
                 yield from shard.until(ends.get(shard.name))
             yield signed
+        if stream.beginning().number > after:
+            raise TrailMoved
         after = part[-1].number
     for shard in shards:
         yield from shard.rest()

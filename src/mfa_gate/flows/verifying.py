@@ -23,7 +23,8 @@ from mfa_gate.core.checkpoints import (
 )
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.flows.anchoring import IsOurs
-from mfa_gate.flows.trails import AT_ONCE, Item, Trail
+from mfa_gate.flows.trails import AT_ONCE, Item, Trail, TrailMoved, live
+from mfa_gate.ports import Stream
 
 
 class Chains(Protocol):
@@ -79,6 +80,17 @@ def verify(
                 return line.verified(event if interval is None else f"{event} {interval}")
     progress(read % AT_ONCE)
     return line.verified(interval)
+
+
+def verify_store(
+    stream: Stream, is_ours: IsOurs, store_id: str, progress: Callable[[int], None] = lambda _: None
+) -> Verified:
+    """Read the trail of a store once. Raises `StoreUnavailable`, also if it goes to the archive meanwhile."""
+    trail = live(stream)
+    found = verify(trail, is_ours, store_id, progress)
+    if found.broken is not None and stream.beginning() != trail.begins:
+        raise TrailMoved
+    return found
 
 
 class Line:
@@ -139,7 +151,7 @@ class Line:
         except RecordCorrupt as error:
             return f"Checkpoint {signed.number} is damaged ({error})."
         # Every checkpoint signs something: one before which nothing stands is where what is shown goes on.
-        begins = self._trail.is_part and not self._shown and not self._hidden
+        begins = self._begins_at(signed) and not self._shown and not self._hidden
         why = self._does_not_follow(signed, said, begins=begins)
         if why is None and not self._is_ours(signed):
             why = "is not signed with a key of this gate"
@@ -160,9 +172,18 @@ class Line:
         self._newest, self._last, self._store_id = signed, said, said.store
         return None
 
+    def _begins_at(self, signed: Signed) -> bool:
+        """Whether what is shown may begin, or go on, with this checkpoint, whatever came before."""
+        if self._trail.is_part:
+            return True
+        # Security: a trail that begins in the middle begins at one checkpoint, and at no other; or whoever takes out
+        # its first events, up to a later checkpoint, would not be found.
+        return self._newest is None and self._trail.begins.number > 0 and self._trail.begins.is_at(signed)
+
     def _does_not_follow(self, signed: Signed, said: Checkpoint, *, begins: bool) -> str | None:
         newest, last = self._newest, self._last
-        before = 0 if newest is None else newest.number
+        before = self._trail.begins.number - 1 if newest is None else newest.number
+        before = max(before, 0)
         if signed.number != before + 1 and not (begins and signed.number > before):
             return f"stands where {before + 1} should be: checkpoints were taken out or put in"
         if said.format != FORMAT:

@@ -18,7 +18,18 @@ from mfa_gate.ports.people import (
     Sessions,
 )
 from mfa_gate.ports.store import Concern, Health, Policies, Resealed, Seals, Store
-from mfa_gate.ports.trail import Anchors, Archive, Grants, Misfit, Recorded, Segment, Snapshots, Stream, Trail
+from mfa_gate.ports.trail import (
+    Anchors,
+    Archive,
+    Grants,
+    Misfit,
+    Recorded,
+    Retention,
+    Segment,
+    Snapshots,
+    Stream,
+    Trail,
+)
 from mfa_gate.ports.work import Feed, Lease, Leases, Mending, Notices, Outbox, Traffic
 
 __all__ = [
@@ -46,6 +57,7 @@ __all__ = [
     "Policies",
     "Recorded",
     "Resealed",
+    "Retention",
     "Roster",
     "Row",
     "Seals",

@@ -7,7 +7,7 @@ import msgspec
 from mfa_gate.core.events import Event
 from mfa_gate.core.policy import Policy
 from mfa_gate.ports.people import Accounts, Directory, FactsReader, Roster, Sessions
-from mfa_gate.ports.trail import Snapshots, Stream, Trail
+from mfa_gate.ports.trail import Retention, Snapshots, Stream, Trail
 from mfa_gate.ports.work import Feed, Leases, Mending, Notices, Outbox, Traffic
 
 
@@ -84,6 +84,7 @@ class Store(
 
     store_id: str
     stream: Stream
+    retention: Retention
     seals: Seals
     notices: Notices
     roster: Roster

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from mfa_gate.core.accounts import Identity
-from mfa_gate.core.checkpoints import Anchor, Entry, Reached, Signed
+from mfa_gate.core.checkpoints import Anchor, Beginning, Entry, Reached, Signed
 from mfa_gate.core.events import Event
 from mfa_gate.core.grants import Grant
 from mfa_gate.core.snapshots import SignedSnapshot
@@ -37,6 +37,9 @@ class Trail(Protocol):
         Found by halving, as if no clock had ever been set back: who must not miss an event looks further around.
         """
 
+    def archived_before(self) -> int | None:
+        """Until when what was written has left for the archive; None: nothing has."""
+
     def broken_chain(self) -> str | None:
         """Recompute every chain; None if whole, else a sentence that names the first break."""
 
@@ -62,6 +65,9 @@ class Stream(Protocol):
 
     def reached(self) -> Reached:
         """How far the store has come."""
+
+    def beginning(self) -> Beginning:
+        """After which checkpoint the trail begins; what was before is archived."""
 
     def checkpoint(self, number: int) -> Signed | None:
         """The checkpoint of this number."""
@@ -97,6 +103,23 @@ class Snapshots(Protocol):
 
     def add(self, snapshot: SignedSnapshot) -> bool:
         """Keep it for good; False if there is one of that day, which stays."""
+
+
+class Retention(Protocol):
+    """Used by whoever archives: once what is old stands in files, the trail of the store begins later."""
+
+    def begin(self, known: Beginning, to: Beginning, events: tuple[Event, ...], now: int) -> None:
+        """Let the trail begin after a later checkpoint, in one commit with the events that say so.
+
+        Raises `StaleState` unless it begins at `known`. From then on nobody reads what is before.
+        """
+
+    def let_go(self, limit: int) -> int:
+        """Take out the oldest records from before the beginning, about `limit`; how many. 0: there are none left.
+
+        In one step with what each chain goes on from, so that the trail is whole after any number of steps. Raises
+        `RecordCorrupt`, and takes nothing, where an event does not belong to its chain.
+        """
 
 
 class Grants(Protocol):
@@ -135,6 +158,12 @@ class Archive(Protocol):
 
     def segments(self, store: str) -> tuple[Segment, ...]:
         """What there is of this store, oldest first. Raises `StoreUnavailable`: it cannot be looked at."""
+
+    def name(self, segment: Segment) -> str:
+        """How its file is called."""
+
+    def digest(self, segment: Segment) -> str:
+        """The SHA-256 of its file, in hex. Raises `StoreUnavailable`."""
 
     def keep(self, segment: Segment, lines: Iterator[bytes]) -> bool:
         """Write a segment, durably and whole or not at all; False if it is there. Raises `StoreUnavailable`.

@@ -150,7 +150,8 @@ path = {anchor}
 # syslog = "tls://log.example.org:6514"    # or "unix:///dev/log"
 # webhook = "https://hooks.example.org/mfa-gate-events"
 # webhook_secret = "env:MFA_GATE_WEBHOOK_SECRET"
-# archive = "/mnt/evidence/mfa-gate"    # what is older than archive_after_days (2192) is kept there as files, too
+# archive = "/mnt/evidence/mfa-gate"    # what is older than archive_after_days (2192) is copied there, as files, …
+# keep_days = 2192                       # … and what is older than this leaves the store then
 
 [admin]
 # Account names, or "group:NAME@portal" for a group that the source above reports.

@@ -4,7 +4,7 @@ Every account's records are read once, in order, and nothing is kept of them but
 million events needs no more memory than one of ten.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, groupby
 
 import msgspec
@@ -13,7 +13,7 @@ from mfa_gate.core.checkpoints import Entry
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG, Head
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import Documents, Ledger
+from mfa_gate.stores.documents import Base, Documents, Ledger, Removed
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,10 +26,11 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SealedRegister(msgspec.Struct, frozen=True, kw_only=True):
-    """The register of one account, which holds the head of its chain."""
+    """The register of one account, which holds the head of its chain, and what the chain goes on from, if it does."""
 
     account_id: str
-    sealed: bytes
+    sealed: bytes | None
+    base: bytes | None = None
 
 
 def first_break(
@@ -38,24 +39,31 @@ def first_break(
     links: Iterable[Link],
     registers: Iterable[SealedRegister],
     ledger: Ledger,
+    *,
+    removed: Removed,
 ) -> str | None:
     """None if every chain ends where its head says, else a sentence about the first that does not.
 
-    `links` come by account, then by position; `registers` by account, in the same order of accounts.
+    `links` come by account, then by position; `registers` by account, in the same order of accounts. `removed`: what
+    has left for the archive.
     """
-    chains = events = 0
+    chains = events = left = 0
     for account_id, register, chained in _side_by_side(links, registers):
-        if register is None:
+        if register is None or register.sealed is None:
             return without_head(account_id)
         try:
             head = documents.known_register(account_id, register.sealed).head
+            base = documents.base(account_id, register.base)
         except RecordCorrupt as error:
             return str(error)
-        broken = _break_of(keys, account_id, head, chained)
+        broken = _break_of(keys, account_id, head, chained, base=base, removed=removed)
         if broken:
             return broken
         chains += 1
-        events += head.count
+        events += head.count - base.count
+        left += base.count
+    if left != removed.count:
+        return not_all_bases(left, removed)
     if Ledger(chains=chains, events=events) != ledger:
         return (
             f"The trail has {events} events in {chains} chains where {ledger.events} in {ledger.chains} were "
@@ -69,10 +77,11 @@ class Tally:
 
     __slots__ = ("broken_at", "count", "key", "last")
 
-    def __init__(self) -> None:
+    def __init__(self, base: Base | None = None) -> None:
+        """`base`: what it goes on from."""
         self.broken_at: int | None = None
-        self.count = 0
-        self.last = b""
+        self.count = base.count if base else 0
+        self.last = base.link if base else b""
         self.key: bytes | None = None
         """The key that made the last link."""
 
@@ -145,8 +154,41 @@ class Followed:
             self._links.pop(shard, None)
 
 
+def taken_over(
+    keys: AuditKeys, bases: Mapping[str, Base], entries: Iterable[Entry]
+) -> tuple[dict[str, Base], tuple[bytes, ...]]:
+    """What chains go on from once these events, the oldest of a shard, have left; and the key of each event.
+
+    Raises `RecordCorrupt` where one does not follow the one before it: what is not whole stays where it is.
+    """
+    after: dict[str, Base] = {}
+    makers: list[bytes] = []
+    likely: bytes | None = None
+    for entry in entries:
+        base = after.get(entry.account_id) or bases.get(entry.account_id) or Base()
+        likely = keys.maker_of(base.link, entry.record, entry.link, likely)
+        if likely is None:
+            raise RecordCorrupt(
+                f"{_trail(entry.account_id)} breaks at position {entry.position}; run `mfa-gate audit verify`."
+            )
+        makers.append(likely)
+        after[entry.account_id] = Base(count=base.count + 1, link=entry.link)
+    return after, tuple(makers)
+
+
+def not_all_bases(found: int, removed: Removed) -> str:
+    """What is wrong where what chains go on from does not add up to what has left."""
+    return (
+        f"Chains go on from {found} events where {removed.count} have left for the archive: whole chains were removed, "
+        "or what they go on from was put back from an older copy."
+    )
+
+
 def misfit(account_id: str, head: Head | None, newest: bytes | None) -> str | None:
-    """Why a head is not the one that was written with the newest event of its chain; None if it is."""
+    """Why a head is not the one that was written with the newest event of its chain; None if it is.
+
+    Where every event of it has left for the archive, `newest` is the link that it goes on from.
+    """
     if head is None:
         return without_head(account_id) if newest is not None else None
     if head.link == (newest or b""):
@@ -167,9 +209,21 @@ def without_head(account_id: str) -> str:
     return f"{_trail(account_id)} has events but no chain head: they were inserted, or its head was removed."
 
 
-def _break_of(keys: AuditKeys, account_id: str, head: Head, chained: Iterator[Link]) -> str | None:
-    tally = Tally()
+def put_back(position: int) -> str:
+    """What is wrong with an event that stands where all have left."""
+    return (
+        f"The event at position {position} stands before the beginning of the trail, from where all have left for the "
+        "archive: it was put in."
+    )
+
+
+def _break_of(
+    keys: AuditKeys, account_id: str, head: Head, chained: Iterator[Link], *, base: Base, removed: Removed
+) -> str | None:
+    tally = Tally(base)
     for link in chained:
+        if removed.count and link.position <= removed.position:
+            return put_back(link.position)
         tally.take(keys, link.position, link.record, link.link)
     return tally.break_of(account_id, head)
 

@@ -48,6 +48,30 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
 
 
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """What the chain of one account goes on from: how many of its events have left for the archive, the last link."""
+
+    count: int = 0
+    link: bytes = b""
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a shard has left for the archive: up to which position, and how many events."""
+
+    position: int = 0
+    count: int = 0
+
+
+def base_place(account_id: str) -> Place:
+    """Where that lies from which the chain of an account goes on."""
+    return "base", account_id
+
+
+def removed_place(shard: str) -> Place:
+    """Where that lies which says how much of a shard has left."""
+    return "removed", shard
+
+
 def run_place(run_id: str, version: int) -> Place:
     """Where a run of reminders lies."""
     return "reminders", run_id, version
@@ -152,6 +176,22 @@ class Documents:
         if sealed is None:
             raise RecordCorrupt("The store's ledger is missing; restore the store from a backup.")
         return self._open(Ledger, sealed, "ledger")
+
+    def seal_base(self, account_id: str, base: Base) -> bytes:
+        """What the chain of an account goes on from."""
+        return self._seal(base, *base_place(account_id))
+
+    def base(self, account_id: str, sealed: bytes | None) -> Base:
+        """The same; of an account of which nothing has left, the beginning of every chain."""
+        return Base() if sealed is None else self._open(Base, sealed, *base_place(account_id))
+
+    def seal_removed(self, shard: str, removed: Removed) -> bytes:
+        """How much of a shard has left."""
+        return self._seal(removed, *removed_place(shard))
+
+    def removed(self, shard: str, sealed: bytes | None) -> Removed:
+        """The same; nothing, if that is nowhere said."""
+        return Removed() if sealed is None else self._open(Removed, sealed, *removed_place(shard))
 
     def seal_run(self, run: ReminderRun) -> bytes:
         """A run of reminders, for its id and version."""

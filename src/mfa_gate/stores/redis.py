@@ -25,6 +25,7 @@ from mfa_gate.ports import (
     Notices,
     Page,
     Recorded,
+    Retention,
     Roster,
     Seals,
     Snapshots,
@@ -44,6 +45,7 @@ from mfa_gate.stores.redis_keys import FIRST, POLICIES, SHARDS, account_keys, ke
 from mfa_gate.stores.redis_notices import RedisNotices
 from mfa_gate.stores.redis_outbox import Outbox
 from mfa_gate.stores.redis_records import Answers, Stand, pairs, roster_in, sealed_in
+from mfa_gate.stores.redis_retention import RedisRetention
 from mfa_gate.stores.redis_roster import RedisRoster
 from mfa_gate.stores.redis_scripts import EXPIRE, LEASE, READ, SWAP, TRAFFIC, Call
 from mfa_gate.stores.redis_seals import RedisSeals
@@ -51,6 +53,7 @@ from mfa_gate.stores.redis_snapshots import RedisSnapshots
 from mfa_gate.stores.redis_stream import RedisStream
 from mfa_gate.stores.redis_trail import Trail
 from mfa_gate.stores.redis_upgrade import bring_up_to_date
+from mfa_gate.stores.retention import archived_before
 from mfa_gate.stores.sealing import Sealer
 
 
@@ -78,6 +81,9 @@ class RedisStore:
         stream = RedisStream(server, self._documents, self._answers, self.store_id)
         self.stream: Stream = stream
         self.seals: Seals = RedisSeals(server, self._documents, stream, audit_keys)
+        self.retention: Retention = RedisRetention(
+            server, self._documents, self._accounts, self._planner, stream=stream, audit_keys=audit_keys
+        )
         self.notices: Notices = RedisNotices(server, self._documents)
         self._roster = RedisRoster(
             server,
@@ -316,6 +322,10 @@ class RedisStore:
     def position_at(self, at: int) -> int | None:
         """The position of the first event that was written at `at` or later."""
         return self._trail.position_at(at)
+
+    def archived_before(self) -> int | None:
+        """Until when what was written has left for the archive."""
+        return archived_before(self.stream)
 
     def broken_chain(self) -> str | None:
         """Recompute every chain; None if whole, else a sentence that names the first break."""

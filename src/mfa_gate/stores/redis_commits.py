@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.checkpoints import Beginning
 from mfa_gate.core.errors import StaleState
 from mfa_gate.core.events import ORG, Actor, Event, canonical, extend
 from mfa_gate.core.policy import Policy
@@ -131,6 +132,16 @@ class Planner:
         moved = replace(head, number=head.number + 1)
         after, links = self._chained(stored, replace(register, roster=moved), events, stored.version)
         return Writes(after=after, events=links, stand=stand, news=EVERYTHING), moved
+
+    def beginning(self, stored: Stored, known: Beginning, to: Beginning, events: tuple[Event, ...]) -> Writes:
+        """A later beginning of the trail, with its events. Raises `StaleState`."""
+        register = self._documents.known_register(ORG, stored.sealed_register or None)
+        if register.begins != known:
+            raise StaleState(
+                f"The trail begins after checkpoint {register.begins.number}, not {known.number}."
+            )
+        after, links = self._chained(stored, replace(register, begins=to), events, stored.version)
+        return Writes(after=after, events=links)
 
     def found(self, now: int, actor: Actor, stand: bytes) -> Writes:
         """The first policy, which is off, and the first event."""

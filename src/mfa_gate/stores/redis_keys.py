@@ -3,9 +3,11 @@
 `mfa:{s}:…`, where `s` is the shard: the first hex digit of the account's id. Everything of one account is in one
 shard, hence in one hash slot, so that one script can read or change all of it on any node of a cluster.
 
-    mfa:{s}:shard        hash    store, layout, stand (sealed: policy version, roster), ledger; on shard 0 also proof
+    mfa:{s}:shard        hash    store, layout, stand (sealed: policy version, roster), ledger, removed (sealed: how
+                                 much has left for the archive); on shard 0 also proof
     mfa:{s}:accounts     hash    account id → version:document; on shard 0 `org` → the policy
     mfa:{s}:heads        hash    account id → register, which holds the head of the account's chain
+    mfa:{s}:bases        hash    account id → what its chain goes on from, once events of it have left
     mfa:{s}:last:<abc>   hash    account id → stream id of its newest event (a few in each takes less room)
     mfa:{s}:live:<id>    hash    s:<session key> and c:<challenge id> → expires:record; its TTL only collects garbage
     mfa:{s}:events       stream  the audit trail of the shard
@@ -87,6 +89,11 @@ def position_of(stream_id: bytes, shard: str) -> int:
     """
     microseconds = int(stream_id.partition(b"-")[0])
     return ((microseconds - EARLIEST) << _SHARD_BITS) | SHARDS.index(shard)
+
+
+def stream_id_of(position: int) -> str:
+    """The stream id of the event at a position."""
+    return f"{(position >> _SHARD_BITS) + EARLIEST}-0"
 
 
 def stream_id_before(position: int, shard: str) -> str:

@@ -6,7 +6,16 @@ from typing import Final
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place, staged_place
+from mfa_gate.stores.documents import (
+    Documents,
+    Place,
+    Reseal,
+    base_place,
+    notices_place,
+    removed_place,
+    run_place,
+    staged_place,
+)
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import FIRST, POLICIES, SHARDS, key, live_key
 from mfa_gate.stores.redis_notices import NOTICES
@@ -79,10 +88,11 @@ class RedisSeals:
                 ("HGET", key(shard, "accounts"), account),
                 ("HGET", key(shard, "heads"), account),
                 ("HGETALL", live_key(account)),
+                ("HGET", key(shard, "bases"), account),
             ]
         answers = self._server.ask_all(asked)
         for at, account in enumerate(accounts):
-            document, register, live = answers[3 * at : 3 * at + 3]
+            document, register, live, base = answers[4 * at : 4 * at + 4]
             shard = account[:1] if account != ORG else FIRST
             kind = "policy" if account == ORG else "account"
             if document is not None:
@@ -91,6 +101,8 @@ class RedisSeals:
                 yield key(shard, "accounts"), account, version + b":", sealed, (kind, account, number)
             if register is not None:
                 yield key(shard, "heads"), account, b"", register, ("register", account)
+            if base is not None:
+                yield key(shard, "bases"), account, b"", base, base_place(account)
             for field, value in (live if isinstance(live, dict) else pairs(live)).items():
                 expires, _, sealed = value.partition(b":")
                 kept = (_KINDS.get(field[:1], ""), account, field[2:].decode(errors="replace"))
@@ -98,9 +110,11 @@ class RedisSeals:
 
     def _of_the_store(self) -> Iterator[Field]:
         names = [key(shard, "shard") for shard in SHARDS]
-        stands = self._server.ask_all([("HGET", name, "stand") for name in names])
-        for shard, name, sealed in zip(SHARDS, names, stands, strict=True):
-            yield name, "stand", b"", sealed or b"", ("stand", shard)
+        found = self._server.ask_all([("HMGET", name, "stand", "removed") for name in names])
+        for shard, name, (stand, removed) in zip(SHARDS, names, found, strict=True):
+            yield name, "stand", b"", stand or b"", ("stand", shard)
+            if removed is not None:
+                yield name, "removed", b"", removed, removed_place(shard)
         for name, place_of in _VERSIONED.items():
             found = self._server.ask("HGETALL", name)
             for field, value in (found if isinstance(found, dict) else pairs(found)).items():

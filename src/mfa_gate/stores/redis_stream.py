@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mfa_gate.core.checkpoints import Entry, Reached, Signed
+from mfa_gate.core.checkpoints import Beginning, Entry, Reached, Signed
 from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Misfit
@@ -24,7 +24,8 @@ from mfa_gate.stores.redis_links import links_between
 from mfa_gate.stores.redis_records import Answers
 from mfa_gate.stores.redis_scripts import CHECKPOINT, JUDGED, MARK, Call
 
-_KEY: Final = key(FIRST, "checkpoints")
+CHECKPOINTS: Final = key(FIRST, "checkpoints")
+_ORGANIZATION: Final = ("HGET", key(FIRST, "heads"), ORG)
 _BACK: Final = 1000
 """How many events of one account may come between two looks; more are taken for an event that is lost."""
 _WAIT_MILLISECONDS: Final = 150
@@ -56,34 +57,44 @@ class RedisStream:
     def reached(self) -> Reached:
         """How far the store has come; the checkpoint is read first, so that nothing is behind it."""
         ends = [("XREVRANGE", key(shard, "events"), "+", "-", "COUNT", 1) for shard in SHARDS]
+        left = [("HGET", key(shard, "shard"), "removed") for shard in SHARDS]
         stand = ("HMGET", key(FIRST, "shard"), "store", "stand")
-        newest, (store, sealed), *found = self._server.ask_all(
-            [("XREVRANGE", _KEY, "+", "-", "COUNT", 1), stand, *ends]
+        newest, (store, sealed), register, *found = self._server.ask_all(
+            [("XREVRANGE", CHECKPOINTS, "+", "-", "COUNT", 1), stand, _ORGANIZATION, *ends, *left]
         )
+        newest_of, removed_of = found[: len(SHARDS)], found[len(SHARDS) :]
         return Reached(
             store=(store or b"").decode(errors="replace"),
             positions={
-                shard: position_of(rows[0][0], shard) if rows else 0
-                for shard, rows in zip(SHARDS, found, strict=True)
+                # Where all have left for the archive, the shard has come as far as they had.
+                shard: position_of(rows[0][0], shard)
+                if rows
+                else self._documents.removed(shard, removed).position
+                for shard, rows, removed in zip(SHARDS, newest_of, removed_of, strict=True)
             },
             policy_version=self._answers.stand(FIRST, sealed).policy,
             checkpoint=_signed(newest[0]) if newest else None,
+            beginning=self._documents.known_register(ORG, register).begins,
         )
+
+    def beginning(self) -> Beginning:
+        """After which checkpoint the trail begins."""
+        return self._documents.known_register(ORG, self._server.ask(*_ORGANIZATION)).begins
 
     def checkpoint(self, number: int) -> Signed | None:
         """The checkpoint of this number."""
-        rows = self._server.ask("XRANGE", _KEY, f"{number}-0", f"{number}-0")
+        rows = self._server.ask("XRANGE", CHECKPOINTS, f"{number}-0", f"{number}-0")
         return _signed(rows[0]) if rows else None
 
     def checkpoints(self, after: int, limit: int) -> tuple[Signed, ...]:
         """Checkpoints above number `after`, in order, at most `limit`."""
-        rows = self._server.ask("XRANGE", _KEY, f"({after}-0" if after else "-", "+", "COUNT", limit)
+        rows = self._server.ask("XRANGE", CHECKPOINTS, f"({after}-0" if after else "-", "+", "COUNT", limit)
         return tuple(_signed(row) for row in rows)
 
     def add_checkpoint(self, signed: Signed) -> None:
         """Keep the next checkpoint. Raises `StaleState` unless its number is the newest plus one."""
         words = (signed.number, signed.body, signed.key, signed.signature)
-        if not self._server.write(Call(CHECKPOINT, (_KEY, key(FIRST, "shard")), words)):
+        if not self._server.write(Call(CHECKPOINT, (CHECKPOINTS, key(FIRST, "shard")), words)):
             raise StaleState(f"Checkpoint {signed.number} does not follow the newest.")
         self._settle(signed.number)
 
@@ -92,16 +103,20 @@ class RedisStream:
         calls = [
             Call(
                 JUDGED,
-                (*account_keys(account_id), key(shard_of(account_id), "events")),
+                (
+                    *account_keys(account_id),
+                    key(shard_of(account_id), "events"),
+                    key(shard_of(account_id), "bases"),
+                ),
                 (account_id, 1 if link is None else _BACK),
             )
             for account_id, link in seen.items()
         ]
         found = []
-        for (account_id, link), (state, links) in zip(
+        for (account_id, link), (state, links, base) in zip(
             seen.items(), self._server.read_all(calls), strict=True
         ):
-            text = self._judged(account_id, state, links)
+            text = self._judged(account_id, state, links, base)
             if text is None and link is not None and link not in links:
                 text = lost_event(account_id)
             if text is not None:
@@ -120,7 +135,9 @@ class RedisStream:
         rest = SHARDS[SHARDS.index(shard) + 1 :]
         return (f"{rest[0]} 0" if rest else None), ids
 
-    def _judged(self, account_id: str, state: list[Any], links: list[bytes]) -> str | None:
+    def _judged(
+        self, account_id: str, state: list[Any], links: list[bytes], base: bytes | None
+    ) -> str | None:
         try:
             found = self._answers.about(account_id, state)
             register = self._answers.register(account_id, found.register)
@@ -128,9 +145,12 @@ class RedisStream:
                 self._answers.policy(found.document, register, 0)
             else:
                 self._answers.account(account_id, found.document, register)
+            newest = links[0] if links else None
+            if not newest and base is not None:
+                newest = self._documents.base(account_id, base).link
         except RecordCorrupt as error:
             return str(error)
-        return misfit(account_id, None if register is None else register.head, links[0] if links else None)
+        return misfit(account_id, None if register is None else register.head, newest)
 
     def _settle(self, number: int) -> None:
         """Wait until the server's disk has it, and a replica where there are any.

@@ -1,12 +1,12 @@
 """Decides how the trail of a Redis store is read, and whether it is whole; it writes nothing."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from mfa_gate.core.errors import RecordCorrupt
+from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.ports import Recorded
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.chains import Tally, without_head
+from mfa_gate.stores.chains import Tally, not_all_bases, put_back, without_head
 from mfa_gate.stores.documents import Documents, read_event
 from mfa_gate.stores.redis_commits import LEDGER, token
 from mfa_gate.stores.redis_connection import Server
@@ -14,6 +14,8 @@ from mfa_gate.stores.redis_keys import SHARDS, key, last_key, position_of, shard
 from mfa_gate.stores.redis_links import AT_ONCE, links_between
 from mfa_gate.stores.redis_pages import Piece, Want, first_of
 from mfa_gate.stores.redis_scripts import EVENTS, HISTORY, SNAPSHOT, WHEN, Call
+
+_ATTEMPTS: Final = 5
 
 Found = tuple[int, str, bytes, bytes]
 """(position below zero, shard, record, link): what is newest sorts first."""
@@ -93,7 +95,26 @@ class Trail:
         return found[:limit]
 
     def _broken_in(self, shard: str) -> str | None:
-        tallies: dict[str, Tally] = {}
+        for _ in range(_ATTEMPTS):
+            left: bytes | None = self._server.ask("HGET", key(shard, "shard"), "removed")
+            broken = self._judged_in(shard, left)
+            # What leaves for the archive while it is read is missing, and nobody has taken it out by hand.
+            if broken is None or self._server.ask("HGET", key(shard, "shard"), "removed") == left:
+                return broken
+        raise StoreUnavailable("The trail leaves for the archive while it is read. Try again later.")
+
+    def _judged_in(self, shard: str, left: bytes | None) -> str | None:
+        try:
+            removed = self._documents.removed(shard, left)
+            tallies = self._going_on(shard)
+        except RecordCorrupt as error:
+            return str(error)
+        gone = sum(tally.count for tally in tallies.values())
+        if gone != removed.count:
+            return not_all_bases(gone, removed)
+        first = self._server.ask("XRANGE", key(shard, "events"), "-", "+", "COUNT", 1)
+        if removed.count and first and position_of(first[0][0], shard) <= removed.position:
+            return put_back(position_of(first[0][0], shard))
         end, sum_of_tokens = self._read_on(shard, tallies, "-", "+")
         doubtful = set(tallies)
         for part in self._server.scan("HSCAN", key(shard, "heads")):
@@ -125,6 +146,15 @@ class Trail:
                 "from an older copy, heads included."
             )
         return None
+
+    def _going_on(self, shard: str) -> dict[str, Tally]:
+        """The chains of which something has left, at what they go on from."""
+        tallies: dict[str, Tally] = {}
+        for part in self._server.scan("HSCAN", key(shard, "bases")):
+            for raw, sealed in dict(part).items():
+                account_id = raw.decode(errors="replace")
+                tallies[account_id] = Tally(self._documents.base(account_id, sealed))
+        return tallies
 
     def _break_of(self, account_id: str, tally: Tally, sealed: bytes) -> str | None:
         return tally.break_of(account_id, self._documents.known_register(account_id, sealed).head)

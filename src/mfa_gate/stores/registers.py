@@ -10,6 +10,7 @@ from collections.abc import Container
 import msgspec
 from msgspec.structs import replace
 
+from mfa_gate.core.checkpoints import FROM_THE_FIRST, Beginning
 from mfa_gate.core.events import Head
 from mfa_gate.core.roster import RosterHead
 from mfa_gate.core.sessions import CAP as SESSION_CAP
@@ -27,6 +28,8 @@ class Register(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     challenges: tuple[str, ...] = ()
     roster: RosterHead = RosterHead()
     """In the organization's register: which roster is in force."""
+    begins: Beginning = FROM_THE_FIRST
+    """In the organization's register: where the trail begins."""
 
 
 def after_change(

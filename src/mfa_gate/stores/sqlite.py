@@ -25,6 +25,7 @@ from mfa_gate.ports import (
     Notices,
     Page,
     Recorded,
+    Retention,
     Roster,
     Seals,
     Snapshots,
@@ -41,11 +42,13 @@ from mfa_gate.stores import sqlite_trail as trail
 from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import EVERYTHING, Documents
 from mfa_gate.stores.registers import Register
+from mfa_gate.stores.retention import archived_before
 from mfa_gate.stores.sealing import Sealer
 from mfa_gate.stores.sqlite_commits import Kind, Transaction
 from mfa_gate.stores.sqlite_connection import Connections
 from mfa_gate.stores.sqlite_feed import SqliteFeed
 from mfa_gate.stores.sqlite_notices import SqliteNotices
+from mfa_gate.stores.sqlite_retention import SqliteRetention
 from mfa_gate.stores.sqlite_roster import SqliteRoster
 from mfa_gate.stores.sqlite_seals import SqliteSeals
 from mfa_gate.stores.sqlite_snapshots import SqliteSnapshots
@@ -54,7 +57,8 @@ from mfa_gate.stores.sqlite_stream import SqliteStream
 _VISITOR = """
     SELECT org.sealed, account.version, account.sealed, register.sealed, live.sealed,
         account.id IS NULL AND register.account IS NULL
-            AND EXISTS (SELECT 1 FROM audit WHERE audit.account = :account)
+            AND (EXISTS (SELECT 1 FROM audit WHERE audit.account = :account)
+                OR EXISTS (SELECT 1 FROM base WHERE base.account = :account))
     FROM (SELECT 1)
     LEFT JOIN register AS org ON org.account = :org
     LEFT JOIN account ON account.id = :account
@@ -91,6 +95,7 @@ class SqliteStore:
         self.stream: Stream = SqliteStream(self._connections, self._documents, self.store_id)
         self.seals: Seals = SqliteSeals(self._connections, self._documents, self._audit_keys)
         self.snapshots: Snapshots = SqliteSnapshots(self._connections)
+        self.retention: Retention = SqliteRetention(self._connections, self._documents, self._audit_keys)
         self.notices: Notices = SqliteNotices(self._connections, self._documents)
         self._roster = SqliteRoster(self._connections, self._documents, self._audit_keys)
         self.roster: Roster = self._roster
@@ -266,6 +271,10 @@ class SqliteStore:
         """The position of the first event that was written at `at` or later."""
         with self._connections.reading() as db:
             return trail.position_at(db, at)
+
+    def archived_before(self) -> int | None:
+        """Until when what was written has left for the archive."""
+        return archived_before(self.stream)
 
     def broken_chain(self) -> str | None:
         """Recompute every chain; None if whole, else a sentence that names the first break."""

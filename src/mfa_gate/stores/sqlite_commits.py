@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.checkpoints import Beginning
 from mfa_gate.core.errors import RecordCorrupt, StaleState
 from mfa_gate.core.events import ORG, Actor, Event, canonical, extend
 from mfa_gate.core.policy import Policy
@@ -22,6 +23,9 @@ from mfa_gate.stores.sqlite_index import Tally, place, write_tally
 from mfa_gate.stores.sqlite_trail import ledger_of, orphaned, register_of
 
 CHANGES_KEPT = 10_000
+_HAS_EVENTS = (
+    "SELECT 1 FROM audit WHERE account = :account UNION SELECT 1 FROM base WHERE account = :account LIMIT 1"
+)
 
 Kind = Literal["session", "challenge"]
 
@@ -115,6 +119,15 @@ class Transaction:
         self._announce(EVERYTHING)
         return moved
 
+    def move_beginning(self, known: Beginning, to: Beginning, events: tuple[Event, ...]) -> None:
+        """Let the trail begin later. Raises `StaleState`."""
+        register = self._register(ORG)
+        if register.begins != known:
+            raise StaleState(
+                f"The trail begins after checkpoint {register.begins.number}, not {known.number}."
+            )
+        self._append(ORG, register, replace(register, begins=to), events, version=register.head.version)
+
     def record(self, events: tuple[Event, ...]) -> None:
         """Append events, each to the chain it names, and change no document."""
         chains: dict[str, tuple[Event, ...]] = {}
@@ -174,7 +187,7 @@ class Transaction:
             raise StaleState(f"Account {read.id} has version {version}, not {read.version}.")
         if stored is not None:
             return stored, register
-        if self._db.execute("SELECT 1 FROM audit WHERE account = ? LIMIT 1", (read.id,)).fetchone():
+        if self._db.execute(_HAS_EVENTS, {"account": read.id}).fetchone():
             raise orphaned(read.id)
         return None, None
 

@@ -126,6 +126,11 @@ _SNAPSHOTS = (
     "CREATE TABLE snapshot (day INTEGER PRIMARY KEY, body BLOB NOT NULL, key TEXT NOT NULL, signature BLOB NOT NULL)",
 )
 
+_RETENTION = (
+    "CREATE TABLE base (account TEXT PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE removed (one INTEGER PRIMARY KEY CHECK (one = 1), sealed BLOB NOT NULL)",
+)
+
 STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (1, _FIRST),
     (1, _LEASES),
@@ -137,6 +142,7 @@ STEPS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (6, _ROSTER),
     (6, _POLICIES),
     (6, _SNAPSHOTS),
+    (6, _RETENTION),
 )
 """(oldest reader, statements) of each step; the n-th leads from schema version n - 1 to n."""
 

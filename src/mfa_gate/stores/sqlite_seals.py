@@ -6,8 +6,18 @@ from collections.abc import Iterator
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Resealed
 from mfa_gate.stores.audit_keys import AuditKeys
-from mfa_gate.stores.documents import Documents, Place, Reseal, notices_place, run_place, staged_place
+from mfa_gate.stores.documents import (
+    Documents,
+    Place,
+    Reseal,
+    base_place,
+    notices_place,
+    removed_place,
+    run_place,
+    staged_place,
+)
 from mfa_gate.stores.sqlite_connection import Connections
+from mfa_gate.stores.sqlite_trail import SHARD
 
 Row = tuple[object, Place, str, tuple[object, ...]]
 """(sealed, its place, the statement that replaces it, whose row it is)."""
@@ -75,6 +85,8 @@ def _rows(db: sqlite3.Connection, after: str | None, accounts: list[str]) -> Ite
             yield sealed, ("account", account, version), "UPDATE account SET sealed = ? WHERE id = ?", whose
         for (sealed,) in db.execute("SELECT sealed FROM register WHERE account = ?", whose).fetchall():
             yield sealed, ("register", account), "UPDATE register SET sealed = ? WHERE account = ?", whose
+        for (sealed,) in db.execute("SELECT sealed FROM base WHERE account = ?", whose).fetchall():
+            yield sealed, base_place(account), "UPDATE base SET sealed = ? WHERE account = ?", whose
         for kind, key, sealed in db.execute(
             "SELECT kind, key, sealed FROM live WHERE account = ?", whose
         ).fetchall():
@@ -87,6 +99,8 @@ def _of_the_store(db: sqlite3.Connection) -> Iterator[Row]:
         yield sealed, ("proof",), "UPDATE store SET proof = ?", ()
     for (sealed,) in db.execute("SELECT ledger FROM store").fetchall():
         yield sealed, ("ledger",), "UPDATE store SET ledger = ?", ()
+    for (sealed,) in db.execute("SELECT sealed FROM removed").fetchall():
+        yield sealed, removed_place(SHARD), "UPDATE removed SET sealed = ?", ()
     for version, sealed in db.execute("SELECT version, sealed FROM policy").fetchall():
         yield sealed, ("policy", ORG, version), "UPDATE policy SET sealed = ?", ()
     for version, sealed in db.execute("SELECT version, sealed FROM policy_version").fetchall():

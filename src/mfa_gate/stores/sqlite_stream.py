@@ -6,16 +6,14 @@ The whole trail is one shard: positions rise with each commit, and only one writ
 import sqlite3
 from collections.abc import Mapping
 
-from mfa_gate.core.checkpoints import Entry, Reached, Signed
+from mfa_gate.core.checkpoints import Beginning, Entry, Reached, Signed
 from mfa_gate.core.errors import RecordCorrupt, StaleState
 from mfa_gate.core.events import ORG
 from mfa_gate.ports import Misfit
 from mfa_gate.stores.chains import lost_event, misfit
 from mfa_gate.stores.documents import Documents
 from mfa_gate.stores.sqlite_connection import Connections
-from mfa_gate.stores.sqlite_trail import register_of
-
-SHARD = "0"
+from mfa_gate.stores.sqlite_trail import SHARD, beginning_of, register_of, removed_of
 
 _ENTRIES = (
     "SELECT position, account, CAST(record AS BLOB), CAST(link AS BLOB) FROM audit "
@@ -25,11 +23,13 @@ _FIRST = -(2**63)
 _CHECKPOINTS = "SELECT number, CAST(body AS BLOB), CAST(key AS TEXT), CAST(signature AS BLOB) FROM checkpoint"
 _JUDGED = """
     SELECT register.sealed, account.version, account.sealed, policy.version, policy.sealed,
-        (SELECT CAST(link AS BLOB) FROM audit WHERE audit.account = :account ORDER BY position DESC LIMIT 1)
+        (SELECT CAST(link AS BLOB) FROM audit WHERE audit.account = :account ORDER BY position DESC LIMIT 1),
+        base.sealed
     FROM (SELECT 1)
     LEFT JOIN register ON register.account = :account
     LEFT JOIN account ON account.id = :account
-    LEFT JOIN policy ON :account = :org"""
+    LEFT JOIN policy ON :account = :org
+    LEFT JOIN base ON base.account = :account"""
 
 
 class SqliteStream:
@@ -56,20 +56,26 @@ class SqliteStream:
         with self._connections.reading() as db:
             db.execute("BEGIN")
             position = db.execute("SELECT COALESCE(MAX(position), 0) FROM audit").fetchone()[0]
+            removed = removed_of(db, self._documents)
             newest = db.execute(f"{_CHECKPOINTS} ORDER BY number DESC LIMIT 1").fetchone()
-            register = register_of(db, ORG)
+            register = self._documents.known_register(ORG, register_of(db, ORG))
         return Reached(
             store=self._store_id,
-            positions={SHARD: position},
-            policy_version=self._documents.known_register(ORG, register).head.version,
-            checkpoint=newest and _signed(*newest),
+            positions={SHARD: max(position, removed.position)},
+            policy_version=register.head.version,
+            checkpoint=newest and signed_in(*newest),
+            beginning=register.begins,
         )
+
+    def beginning(self) -> Beginning:
+        """After which checkpoint the trail begins."""
+        with self._connections.reading() as db:
+            return beginning_of(db, self._documents)
 
     def checkpoint(self, number: int) -> Signed | None:
         """The checkpoint of this number."""
         with self._connections.reading() as db:
-            row = db.execute(f"{_CHECKPOINTS} WHERE number = ?", (number,)).fetchone()
-        return row and _signed(*row)
+            return checkpoint_of(db, number)
 
     def checkpoints(self, after: int, limit: int) -> tuple[Signed, ...]:
         """Checkpoints above number `after`, in order, at most `limit`."""
@@ -77,7 +83,7 @@ class SqliteStream:
             rows = db.execute(
                 f"{_CHECKPOINTS} WHERE number > ? ORDER BY number LIMIT ?", (after, limit)
             ).fetchall()
-        return tuple(_signed(*row) for row in rows)
+        return tuple(signed_in(*row) for row in rows)
 
     def add_checkpoint(self, signed: Signed) -> None:
         """Keep the next checkpoint. Raises `StaleState` unless its number is the newest plus one."""
@@ -109,7 +115,7 @@ class SqliteStream:
         return (ids[-1] if len(ids) == limit else None), ids
 
     def _judged(self, db: sqlite3.Connection, account_id: str) -> str | None:
-        sealed_register, version, sealed, policy_version, policy, newest = db.execute(
+        sealed_register, version, sealed, policy_version, policy, newest, base = db.execute(
             _JUDGED, {"account": account_id, "org": ORG}
         ).fetchone()
         try:
@@ -118,6 +124,8 @@ class SqliteStream:
                 self._documents.policy(policy_version, policy, register)
             else:
                 self._documents.account(account_id, version, sealed, register)
+            if newest is None and base is not None:
+                newest = self._documents.base(account_id, base).link
         except RecordCorrupt as error:
             return str(error)
         return misfit(account_id, None if register is None else register.head, newest)
@@ -130,5 +138,12 @@ def _lost(db: sqlite3.Connection, account_id: str, link: bytes | None) -> str | 
     return None if db.execute(wanted, (account_id, link)).fetchone() else lost_event(account_id)
 
 
-def _signed(number: int, body: bytes, key: str, signature: bytes) -> Signed:
+def checkpoint_of(db: sqlite3.Connection, number: int) -> Signed | None:
+    """The checkpoint of this number."""
+    row = db.execute(f"{_CHECKPOINTS} WHERE number = ?", (number,)).fetchone()
+    return row and signed_in(*row)
+
+
+def signed_in(number: int, body: bytes, key: str, signature: bytes) -> Signed:
+    """A checkpoint as its row has it."""
     return Signed(number=number, body=body, key=key, signature=signature)

@@ -3,13 +3,23 @@
 import sqlite3
 from collections.abc import Iterator
 
+from mfa_gate.core.checkpoints import Beginning
 from mfa_gate.core.errors import RecordCorrupt
+from mfa_gate.core.events import ORG
 from mfa_gate.ports import Recorded
 from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.chains import Link, SealedRegister, first_break
-from mfa_gate.stores.documents import Documents, Ledger, read_event
+from mfa_gate.stores.documents import Documents, Ledger, Removed, read_event
+
+SHARD = "0"
+"""The whole trail is one."""
 
 _FROM = "SELECT position, at FROM audit WHERE position >= ? ORDER BY position LIMIT 1"
+_REGISTERS = """
+    SELECT register.account, register.sealed, base.sealed FROM register LEFT JOIN base USING (account)
+    UNION ALL
+    SELECT account, NULL, sealed FROM base WHERE account NOT IN (SELECT account FROM register)
+    ORDER BY 1"""
 _READ = "SELECT position, CAST(record AS BLOB), CAST(link AS BLOB) FROM audit"
 
 
@@ -23,6 +33,23 @@ def ledger_of(db: sqlite3.Connection, documents: Documents) -> Ledger:
     """The ledger of the store."""
     row = db.execute("SELECT ledger FROM store").fetchone()
     return documents.ledger(row and row[0])
+
+
+def beginning_of(db: sqlite3.Connection, documents: Documents) -> Beginning:
+    """After which checkpoint the trail begins."""
+    return documents.known_register(ORG, register_of(db, ORG)).begins
+
+
+def base_of(db: sqlite3.Connection, account_id: str) -> bytes | None:
+    """What the chain of one account goes on from, sealed."""
+    row = db.execute("SELECT sealed FROM base WHERE account = ?", (account_id,)).fetchone()
+    return None if row is None else row[0]
+
+
+def removed_of(db: sqlite3.Connection, documents: Documents) -> Removed:
+    """How much of the trail has left for the archive."""
+    row = db.execute("SELECT sealed FROM removed").fetchone()
+    return documents.removed(SHARD, row and row[0])
 
 
 def orphaned(account_id: str) -> RecordCorrupt:
@@ -102,7 +129,8 @@ def broken_chain(db: sqlite3.Connection, documents: Documents, keys: AuditKeys) 
     """Recompute every chain on one state of the store."""
     db.execute("BEGIN")
     try:
-        return first_break(keys, documents, _links(db), _registers(db), ledger_of(db, documents))
+        ledger, removed = ledger_of(db, documents), removed_of(db, documents)
+        return first_break(keys, documents, _links(db), _registers(db), ledger, removed=removed)
     except RecordCorrupt as error:
         return str(error)
 
@@ -120,5 +148,5 @@ def _links(db: sqlite3.Connection) -> Iterator[Link]:
 
 
 def _registers(db: sqlite3.Connection) -> Iterator[SealedRegister]:
-    for account_id, sealed in db.execute("SELECT account, sealed FROM register ORDER BY account"):
-        yield SealedRegister(account_id=account_id, sealed=sealed)
+    for account_id, sealed, base in db.execute(_REGISTERS):
+        yield SealedRegister(account_id=account_id, sealed=sealed, base=base)

@@ -98,6 +98,7 @@ def _view(caller: Caller, wanted: AuditFilter, trail: Trailing, *, is_first: boo
         until=fields.get("to", ""),
         first_href=None if is_first else url("admin/audit", **fields),
         next_href=url("admin/audit", **fields, before=trail.before) if trail.before else None,
+        archived_before=trail.archived_before,
         verified_at=stands.whole_at if is_whole else None,
         tampered_at=None if is_whole else stands.tampered_at,
         tampered_href=url("admin/audit", kind="tampering_noticed"),

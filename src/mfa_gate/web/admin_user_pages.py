@@ -52,6 +52,7 @@ def profile_view(caller: Caller, profile: Profile, *, overtaken: bool = False) -
         sessions=session_lines(profile.sessions, visitor.session),
         history=history_lines(profile.history),
         history_href=url("admin/audit", person=account.subject) if caller.role == "admin" else None,
+        archived_before=profile.archived_before,
         no_reset=_no_reset(why_not(visitor, Reset, account, now)),
         may_sign_out=why_not(visitor, SignOut, account, now) is None,
         may_exempt=why_not(visitor, Exempt, account, now) is None,

@@ -214,6 +214,8 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     sessions: tuple[SessionLine, ...] = ()
     history: tuple[HistoryLine, ...] = ()
     history_href: str | None = None
+    archived_before: int | None = None
+    """What was before is not in `history`: it has left for the archive."""
     no_reset: NoResetReason | None = None
     may_sign_out: bool = False
     may_exempt: bool = False
@@ -282,6 +284,8 @@ class AdminAudit(Struct, frozen=True, kw_only=True):
     first_href: str | None = None
     next_href: str | None = None
     export_href: str = ""
+    archived_before: int | None = None
+    """There may be more of before, which has left for the archive."""
     verified_at: int | None = None
     """Up to when the trail was last found whole."""
     tampered_at: int | None = None

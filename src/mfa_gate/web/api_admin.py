@@ -99,6 +99,7 @@ def _shown(profile: Profile, policy: Policy, now: int) -> UserProfile:
         reset_at=account.reset_at or None,
         sessions=tuple(_session(session) for session in profile.sessions),
         history=tuple(_event(recorded) for recorded in profile.history),
+        archived_before=profile.archived_before,
     )
 
 
@@ -151,7 +152,13 @@ def _audit(call: Call, sent: FindEvents) -> GateResponse:
         until=given(sent.until),
     )
     found = call.services.reporting.audit(sought, before=given(sent.before), limit=sent.limit)
-    return call.answer(AuditPage(events=tuple(_event(each) for each in found.events), next=found.before))
+    return call.answer(
+        AuditPage(
+            events=tuple(_event(each) for each in found.events),
+            next=found.before,
+            archived_before=found.archived_before,
+        )
+    )
 
 
 def _event(recorded: Recorded) -> AuditEvent:

@@ -332,6 +332,12 @@ class AuditPage(Struct, frozen=True, kw_only=True):
 
     events: tuple[AuditEvent, ...]
     next: int | None
+    archived_before: Annotated[
+        int | None,
+        Meta(
+            description="On the last page: there may be more of before this time, which has left for the archive."
+        ),
+    ]
 
 
 class UserProfile(Struct, frozen=True, kw_only=True):
@@ -345,6 +351,10 @@ class UserProfile(Struct, frozen=True, kw_only=True):
     reset_at: int | None
     sessions: tuple[SessionNow, ...]
     history: tuple[AuditEvent, ...]
+    archived_before: Annotated[
+        int | None,
+        Meta(description="What was before this time is not in `history`: it has left for the archive."),
+    ]
 
 
 class Problem(Struct, frozen=True, kw_only=True):

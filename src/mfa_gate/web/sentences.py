@@ -120,6 +120,10 @@ TELLINGS: Mapping[str, Telling] = {
     ),
     "people_exported": Telling(N_("People exported"), N_("{actor} exported a list of people.")),
     "trail_archived": Telling(N_("Trail archived"), N_("The older part of the audit trail was archived.")),
+    "trail_shortened": Telling(
+        N_("Archived events left"),
+        N_("Events that are archived left the store; their file was read back before."),
+    ),
     "trail_exported": Telling(N_("Trail exported"), N_("{actor} exported the audit trail.")),
     "coverage_counted": Telling(N_("Coverage counted"), N_("It was counted how many people have two-step.")),
     "tampering_noticed": Telling(

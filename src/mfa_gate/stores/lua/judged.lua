@@ -1,6 +1,6 @@
--- What is to be compared of one account, at one moment. KEYS: those of state.lua, 6 the trail.
+-- What is to be compared of one account, at one moment. KEYS: those of state.lua, 6 the trail, 7 bases.
 -- ARGV: account, how many events to go back at most.
--- Answers {state, link of the newest event, links before it}; a link is false where its event is not there.
+-- Answers {state, {link of the newest event, links before it}, base}; a link is empty where its event is not there.
 local found = state(ARGV[1], 'nothing')
 local links, at = {}, found[6]
 for i = 1, tonumber(ARGV[2]) do
@@ -15,4 +15,4 @@ for i = 1, tonumber(ARGV[2]) do
     at = fields.p
   end
 end
-return {found, links}
+return {found, links, redis.call('HGET', KEYS[7], ARGV[1])}
