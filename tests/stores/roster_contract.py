@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import MfaGateError, StaleState
 from mfa_gate.core.events import ORG
 from mfa_gate.core.listing import Filter
 from mfa_gate.core.roster import RosterHead, RosterRow, listed
 from mfa_gate.ports import Change
 from mfa_gate.stores.sealing import Sealer
-from tests.stores.contract import ADMIN, NOW, Backend, at_once, event, heard, kinds, person, put
+from tests.stores.contract import ADMIN, NOW, Backend, at_once, event, heard, kinds, person, put, session
 from tests.stores.files import sealer
 from tests.stores.outbox_contract import BOTH_KEYS
 
@@ -149,15 +150,46 @@ class RosterContract(ABC):
         stale = put(store, person("alice"))
         put(store, stale)
         made = [listed(None, row(f"user-{number}"), 1, ADMIN, NOW) for number in range(250)]
-        changes = tuple(Change(account=account, events=events) for account, events in made)
-        refused = store.roster.commit_each((*changes, Change(account=stale)), NOW)
-        assert refused == (stale.id,)
-        ids = tuple(account.id for account, _ in made)
+        changes = {account.id: Change(account=account, events=events) for account, events in made}
+        ids = tuple(changes)
+        changes[stale.id] = Change(account=stale)
+
+        def plan(account_id: str, account: Account | None) -> Change | None:
+            assert (account is None) == (account_id != stale.id)
+            return changes.get(account_id)
+
+        assert store.roster.rewrite_each((*changes, person("nobody").id), plan, NOW) == (stale.id,)
         found = store.roster.accounts((*ids, person("nobody").id))
         assert found == {account.id: replace(account, version=1) for account, _ in made}
         assert store.roster.accounts(()) == {}
-        assert store.roster.commit_each((), NOW) == ()
+        assert store.roster.rewrite_each((), plan, NOW) == ()
         assert (store.counts(Filter(), NOW) or {})["missing"] == 251
+        assert store.broken_chain() is None
+
+    def test_whoever_is_rewritten_among_many_loses_and_keeps_what_any_commit_takes_and_leaves(
+        self, store: Backend
+    ) -> None:
+        alice, bob = (put(store, person(each, groups=("staff",))) for each in ("alice", "bob"))
+        for each in (alice, bob):
+            put(store, store.account(each.id) or each, open_session=session(each, f"k-{each.subject}"))
+        found = {each.id: store.account(each.id) or each for each in (alice, bob)}
+        changes = {
+            alice.id: Change(
+                account=replace(found[alice.id], active=False, epoch=2), events=(event("deactivated", alice),)
+            ),
+            bob.id: Change(account=replace(found[bob.id], groups=("nurses",)), events=()),
+        }
+        made = (person(f"user-{number}", groups=("nurses",)) for number in range(60))
+        changes |= {each.id: Change(account=each, events=(event("account_listed", each),)) for each in made}
+        assert store.roster.rewrite_each(tuple(changes), lambda each, _: changes[each], NOW) == ()
+        assert store.facts(alice.id, "k-alice", NOW).session is None
+        assert store.facts(bob.id, "k-bob", NOW).session is not None
+        assert kinds(store, alice.id)[-1] == "deactivated"
+        for group, size in (("nurses", 61), ("staff", 0)):
+            who = Filter(group=group, statuses=("missing",))
+            assert (store.counts(who, NOW) or {})["missing"] == size
+            assert len(store.people(who, limit=99, now=NOW).rows) == size
+        assert (store.counts(Filter(group="staff"), NOW) or {})["inactive"] == 1
         assert store.broken_chain() is None
 
     def test_rows_are_sealed_and_sealed_anew(self, store: Backend, tmp_path: Path) -> None:

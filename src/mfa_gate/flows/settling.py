@@ -5,14 +5,21 @@ nobody passes whom the roster has deactivated; only lists and counters come to k
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
+from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import StaleState, StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.roster import RosterHead, RosterRow, listed
 from mfa_gate.ports import Change, Roster
 
 AT_ONCE: Final = 200
+"""Accounts that are told together at first."""
+FEWEST: Final = 50
+MOST: Final = 2000
+BUSY_SECONDS: Final = 0.15
+"""How long the store may be busy with those that are told together: others want to write, too. More is quicker."""
 ATTEMPTS: Final = 5
 TURN_SECONDS: Final = 20
 """How long one turn goes on; the next begins where it ended."""
@@ -35,6 +42,7 @@ class Settling:
         self._changed = changed
         self._head = RosterHead()
         self._after: str | None = None
+        self._at_once = AT_ONCE
         self.told = 0
         """Accounts of the import in force that were gone through."""
 
@@ -45,8 +53,10 @@ class Settling:
             self._head, self._after, self.told = head, None, 0
         ends_at = self._monotonic() + TURN_SECONDS
         while head.import_id:
-            after, rows = self._roster.staged(head.import_id, self._after, AT_ONCE)
+            after, rows = self._roster.staged(head.import_id, self._after, self._at_once)
+            begun = self._monotonic()
             self._tell(rows, head, now)
+            self._at_once = _fitting(len(rows), self._monotonic() - begun)
             # Only now: who fails in between goes through the same ones again.
             self._after = after
             self.told += len(rows)
@@ -63,18 +73,12 @@ class Settling:
         for _ in range(ATTEMPTS):
             if not waiting:
                 return
-            found = self._roster.accounts(tuple(waiting))
-            changes = []
-            for account_id, row in waiting.items():
-                account = found.get(account_id)
-                after, events = listed(account, row, head.number, SYSTEM, now)
-                if events and not (row.gone and account is None):
-                    changes.append(Change(account=after, events=events))
+            told = partial(_told, waiting, head.number, now)
             try:
-                refused = self._roster.commit_each(tuple(changes), now)
+                refused = self._roster.rewrite_each(tuple(waiting), told, now)
             finally:
-                for change in changes:
-                    self._changed(change.account.id)
+                for account_id in waiting:
+                    self._changed(account_id)
             waiting = {account_id: waiting[account_id] for account_id in refused}
         if waiting:
             raise StoreUnavailable(
@@ -104,3 +108,19 @@ class Settling:
         for import_id, begun_at in self._roster.stagings().items():
             if import_id != head.import_id and abs(now - begun_at) > KEPT_SECONDS:
                 self._roster.drop(import_id)
+
+
+def _fitting(number: int, seconds: float) -> int:
+    """How many to tell together next, where so many took so long."""
+    if seconds <= 0:
+        return AT_ONCE
+    return max(FEWEST, min(MOST, 2 * number, int(number * BUSY_SECONDS / seconds)))
+
+
+def _told(
+    rows: dict[str, RosterRow], number: int, now: int, account_id: str, account: Account | None
+) -> Change | None:
+    """What telling an account changes in it."""
+    row = rows[account_id]
+    after, events = listed(account, row, number, SYSTEM, now)
+    return Change(account=after, events=events) if events and not (row.gone and account is None) else None

@@ -1,6 +1,6 @@
 """People: who asks, what is on record of them, and how they are found."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, Protocol
 
 import msgspec
@@ -60,6 +60,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     end_sessions: tuple[str, ...] | Literal["all"] = ()
     open_challenge: Challenge | None = None
     spend: str | None = None
+
+
+Plan = Callable[[str, Account | None], Change | None]
+"""(account id, what is stored of it) → what is to be committed; None: nothing."""
 
 
 class FactsReader(Protocol):
@@ -183,8 +187,11 @@ class Roster(Protocol):
     def accounts(self, account_ids: tuple[str, ...]) -> dict[str, Account]:
         """Those of these accounts that are stored, by id."""
 
-    def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
-        """Commit many accounts, each by itself; ids of those that somebody else had changed."""
+    def rewrite_each(self, account_ids: tuple[str, ...], plan: Plan, now: int) -> tuple[str, ...]:
+        """Read many accounts and commit what `plan` makes of each, all or nothing of it.
+
+        Ids of those that somebody else changed in between; nothing of these was written.
+        """
 
 
 class Draft(Protocol):

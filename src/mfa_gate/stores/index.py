@@ -8,7 +8,6 @@ fall into statuses.
 """
 
 from collections.abc import Iterable, Mapping
-from itertools import takewhile
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -93,7 +92,11 @@ def index_of(account: Account) -> IndexRow:
 
 
 def _shared(text: str, other: str) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(text, other, strict=False)))
+    at = 0
+    for at, (one, another) in enumerate(zip(text, other, strict=False), 1):
+        if one != another:
+            return at - 1
+    return at
 
 
 def stands_of(account: Account) -> tuple[Stands, int]:

@@ -5,7 +5,8 @@ otherwise.
 """
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import Event
@@ -13,7 +14,7 @@ from mfa_gate.stores.redis_commits import Planner, Writes
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_keys import account_keys
 from mfa_gate.stores.redis_records import Answer, Answers, Memory, Stored
-from mfa_gate.stores.redis_scripts import READ, Call
+from mfa_gate.stores.redis_scripts import READ, READ_EACH, Call
 
 _ATTEMPTS: Final = 20
 """How often a commit is computed anew because others wrote events of the same account meanwhile."""
@@ -80,26 +81,36 @@ class Accounts:
             f"Others wrote events of account {account_id} at the same moment, {_ATTEMPTS} times in a row."
         )
 
-    def write_each(self, account_ids: tuple[str, ...], plan: Callable[[Stored], Writes]) -> tuple[str, ...]:
-        """Write what `plan` makes of each of many accounts as they are stored now; two round trips.
+    def write_each(
+        self, account_ids: tuple[str, ...], plan: Callable[[Stored], Writes | None]
+    ) -> tuple[str, ...]:
+        """Write what `plan` makes of each of many accounts of one shard as they are stored now; two round trips.
 
-        Ids of those for which it raised `StaleState`, or that somebody else has changed.
+        None: nothing. Ids of those for which it raised `StaleState`, or that somebody else has changed.
         """
-        reads = [Call(READ, account_keys(each), (each, "times", "")) for each in account_ids]
         planned: list[tuple[Stored, Writes]] = []
         refused: list[str] = []
-        for account_id, answer in zip(account_ids, self._server.read_all(reads), strict=True):
+        for account_id, answer in zip(account_ids, self._read_each(account_ids), strict=True):
             stored = self._answers.stored(account_id, answer)
             self._memory.forget(account_id)
-            try:
-                planned.append((stored, plan(stored)))
-            except StaleState:
-                refused.append(account_id)
-        calls = [self._planner.call(stored, writes) for stored, writes in planned]
-        for (stored, writes), written in zip(planned, self._server.write_all(calls), strict=True):
-            if not self._is_written(writes, written):
+            with suppress(StaleState):
+                if (writes := plan(stored)) is not None:
+                    planned.append((stored, writes))
+                continue
+            refused.append(account_id)
+        if not planned:
+            return tuple(refused)
+        written = self._answers.each(self._server.write(self._planner.call(planned)), len(planned))
+        for (stored, writes), done in zip(planned, written, strict=True):
+            if not self._is_written(writes, done):
                 refused.append(stored.account_id)
         return tuple(refused)
+
+    def _read_each(self, account_ids: tuple[str, ...]) -> list[Any]:
+        keys = account_keys(account_ids[0])
+        further = (key for account_id in account_ids[1:] for key in account_keys(account_id)[3:])
+        answer = self._server.read(Call(READ_EACH, (*keys, *further), account_ids))
+        return self._answers.each(answer, len(account_ids))
 
     def _is_written(self, writes: Writes, written: object) -> bool:
         """Whether a commit was done. Raises `StoreUnavailable` for an answer that is none, or not to this commit."""
@@ -114,7 +125,7 @@ class Accounts:
         """Write onto what was read, or nothing: then, what is stored now."""
         # Until an answer comes it is not known what is stored.
         self._memory.forget(stored.account_id)
-        written = self._server.write(self._planner.call(stored, writes))
+        (written,) = self._answers.each(self._server.write(self._planner.call([(stored, writes)])), 1)
         if not self._is_written(writes, written):
             return self._answers.stored(stored.account_id, written[1])
         self._memory.put(writes.after)

@@ -5,6 +5,8 @@ writes it onto exactly the bytes that it was computed from, or tells what is sto
 """
 
 import hmac
+import struct
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -29,6 +31,7 @@ from mfa_gate.stores.registers import Register, after_change, without_session
 
 LEDGER: Final = 2**48
 """The ledger of a shard is a sum modulo this, which Lua's numbers hold exactly."""
+_ENTRY: Final = struct.Struct(">HdI")
 _GARBAGE_AFTER: Final = 600
 """How long Redis keeps what has expired, in seconds: whether it is alive is never Redis' to say."""
 
@@ -165,38 +168,60 @@ class Planner:
         after, links = self._chained(stored, register, events, stored.version)
         return Writes(after=after, events=links)
 
-    def call(self, before: Stored, writes: Writes) -> Call:
-        """The script that does it."""
-        after, shard = writes.after, shard_of(before.account_id)
-        gone = [entry for entry in writes.before_entries if entry not in writes.after_entries]
-        new = [
-            (entry, score)
-            for entry, score in writes.after_entries.items()
-            if writes.before_entries.get(entry) != score
-        ]
-        sets = dict.fromkeys([name for name, _ in gone] + [name for (name, _), _ in new])
-        kinds = dict.fromkeys(event.kind for event, *_ in writes.events)
-        keys = [*account_keys(before.account_id), key(shard, "events"), key(shard, GROUPS)]
+    def call(self, changes: Sequence[tuple[Stored, Writes]]) -> Call:
+        """The script that does it, each onto what was read: changes of accounts of one shard, or the organization."""
+        first, _ = changes[0]
+        shard, kept = shard_of(first.account_id), changes[0][1].kept_version
+        sets: dict[str, None] = {}
+        kinds: dict[str, None] = {}
+        moves: list[tuple[list[tuple[str, str]], list[tuple[tuple[str, str], int]]]] = []
+        for _, writes in changes:
+            gone = [entry for entry in writes.before_entries if entry not in writes.after_entries]
+            new = [
+                (entry, score)
+                for entry, score in writes.after_entries.items()
+                if writes.before_entries.get(entry) != score
+            ]
+            sets |= dict.fromkeys([name for name, _ in gone] + [name for (name, _), _ in new])
+            kinds |= dict.fromkeys(event.kind for event, *_ in writes.events)
+            moves.append((gone, new))
+        keys = [*account_keys(first.account_id), key(shard, "events"), key(shard, GROUPS)]
+        keys += [each for stored, _ in changes[1:] for each in account_keys(stored.account_id)[3:]]
         at = {name: len(keys) + 1 + number for number, name in enumerate([*sets, *kinds])}
         keys += [key(shard, name) for name in sets]
         keys += [key(shard, "kind", kind) for kind in kinds]
-        keys += [key(shard, POLICIES)] if writes.kept_version else []
-        args: list[str | bytes | int] = [self.store_id, before.account_id]
-        args += [before.document, before.sealed_register]
-        args += [feed_channel(self.store_id), len(sets), writes.kept_version, EARLIEST, len(writes.events)]
-        for event, link, _ in writes.events:
-            args += [at[event.kind], event.kind, canonical(event), link]
-        args += [b"" if after.document == before.document else after.document, after.sealed_register]
-        args += [len(writes.closed), *writes.closed, len(writes.opened)]
-        args += [part for pair in writes.opened.items() for part in pair]
-        args += [writes.seconds, len(gone)]
-        args += [part for name, member in gone for part in (at[name], member)]
-        args.append(len(new))
-        args += [part for (name, member), score in new for part in (at[name], score, member)]
+        keys += [key(shard, POLICIES)] if kept else []
+        whole = (self.store_id, feed_channel(self.store_id), len(sets), kept, changes[0][1].stand, EARLIEST)
         touched = [(at[name], size) for name in sets if (size := size_of(name)) is not None]
-        args += [len(touched), *(part for pair in touched for part in pair)]
-        args += [sum(tokens for *_, tokens in writes.events) % LEDGER, writes.stand, writes.news]
-        return Call(COMMIT, tuple(keys), (_packed(args),))
+        parts = [_packed(*whole, len(touched), *(part for pair in touched for part in pair), len(changes))]
+        parts += [
+            _packed(stored.account_id, stored.document, stored.sealed_register) for stored, _ in changes
+        ]
+        for (stored, writes), (gone, new) in zip(changes, moves, strict=True):
+            after = writes.after
+            parts.append(_packed(len(writes.events)))
+            parts += [
+                _packed(at[event.kind], event.kind, canonical(event), link)
+                for event, link, _ in writes.events
+            ]
+            parts.append(
+                _packed(
+                    b"" if after.document == stored.document else after.document,
+                    after.sealed_register,
+                    len(writes.closed),
+                    *writes.closed,
+                    len(writes.opened),
+                    *(part for pair in writes.opened.items() for part in pair),
+                    writes.seconds,
+                    sum(tokens for *_, tokens in writes.events) % LEDGER,
+                    writes.news,
+                    len(gone),
+                    len(new),
+                )
+            )
+            parts += [_entry(at[name], 0, member) for name, member in gone]
+            parts += [_entry(at[name], score, member) for (name, member), score in new]
+        return Call(COMMIT, tuple(keys), (b"".join(parts),))
 
     def _chained(
         self, stored: Stored, register: Register, events: tuple[Event, ...], version: int
@@ -236,10 +261,16 @@ class Planner:
             raise StaleState("The challenge has expired.")
 
 
-def _packed(args: list[str | bytes | int]) -> bytes:
+def _packed(*words: str | bytes | int) -> bytes:
     """Words for a script as one, each behind its length."""
-    words = [each if isinstance(each, bytes) else str(each).encode() for each in args]
-    return b"".join([part for word in words for part in (len(word).to_bytes(4), word)])
+    raw = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    return b"".join([part for word in raw for part in (len(word).to_bytes(4), word)])
+
+
+def _entry(at: int, score: int, member: str) -> bytes:
+    """An entry of the sorted set with this number for a script."""
+    raw = member.encode()
+    return _ENTRY.pack(at, score, len(raw)) + raw
 
 
 def token(audit_key: bytes, link: bytes) -> int:

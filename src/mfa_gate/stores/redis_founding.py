@@ -39,7 +39,7 @@ def make(server: Server, planner: Planner, answers: Answers, proof: bytes, *, no
     }
     server.put_all([mark for shard, mark in marks.items() if shard != FIRST])
     # The first shard comes last and as a whole: without it there is no store.
-    call = planner.call(Stored(account_id=ORG), planner.found(now, actor, b""))
+    call = planner.call([(Stored(account_id=ORG), planner.found(now, actor, b""))])
     server.put_together(
         (*marks[FIRST], "proof", proof),
         ("EVAL", COMMIT.text, len(call.keys), *call.keys, *call.args),

@@ -194,6 +194,12 @@ class Answers:
             live=pairs(found.live),
         )
 
+    def each(self, answer: object, number: int) -> list[Any]:
+        """The parts of an answer about so many accounts."""
+        if not isinstance(answer, list) or len(answer) != number:
+            raise self.senseless()
+        return answer
+
     def mixed_up(self) -> StoreUnavailable:
         """What to raise for an answer that is not ours."""
         return StoreUnavailable(f"The store {self._place} gave an answer that was meant for somebody else.")

@@ -15,7 +15,7 @@ from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import StaleState
 from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.roster import RosterHead, RosterRow, listed
-from mfa_gate.ports import Change
+from mfa_gate.ports import Plan
 from mfa_gate.stores.documents import Documents
 from mfa_gate.stores.redis_accounts import Accounts
 from mfa_gate.stores.redis_commits import Planner, Writes
@@ -24,8 +24,8 @@ from mfa_gate.stores.redis_keys import FIRST, SHARDS, key, shard_of
 from mfa_gate.stores.redis_records import Answers, Stand, Stored, pairs, roster_in
 
 IMPORTS: Final = key(FIRST, "imports")
-AT_ONCE: Final = 100
-"""Accounts in one round trip, so that an answer never takes as long as the time-out."""
+AT_ONCE: Final = 50
+"""Accounts that one script writes: others wait for some milliseconds, and no answer takes as long as the time-out."""
 
 
 class RedisRoster:
@@ -101,37 +101,40 @@ class RedisRoster:
 
     def accounts(self, account_ids: tuple[str, ...]) -> dict[str, Account]:
         """Those of these accounts that are stored."""
+        shards = list(_by_shard(account_ids).items())
         commands = [
-            ("HGET", key(shard_of(account_id), kind), account_id)
-            for account_id in account_ids
-            for kind in ("accounts", "heads")
+            ("HMGET", key(shard, kind), *ids) for shard, ids in shards for kind in ("accounts", "heads")
         ]
         answers = iter(self._server.ask_all(commands))
         found = {}
-        for account_id in account_ids:
-            document, sealed = next(answers), next(answers)
-            register = self._answers.register(account_id, sealed)
-            account = self._answers.account(account_id, document, register)
-            if account is not None:
-                found[account_id] = account
+        for _, ids in shards:
+            for account_id, document, sealed in zip(ids, next(answers), next(answers), strict=True):
+                register = self._answers.register(account_id, sealed)
+                account = self._answers.account(account_id, document, register)
+                if account is not None:
+                    found[account_id] = account
         return found
 
-    def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
-        """Commit many accounts, each by itself; ids of those that somebody else had changed."""
-        parts = [changes[at : at + AT_ONCE] for at in range(0, len(changes), AT_ONCE)]
-        commit = partial(self._commit_some, now)
+    def rewrite_each(self, account_ids: tuple[str, ...], plan: Plan, now: int) -> tuple[str, ...]:
+        """Read many accounts and commit what `plan` makes of each; ids of those that somebody else has changed."""
+        parts = [
+            tuple(ids[at : at + AT_ONCE])
+            for ids in _by_shard(account_ids).values()
+            for at in range(0, len(ids), AT_ONCE)
+        ]
+
+        def rewrite(part: tuple[str, ...]) -> tuple[str, ...]:
+            return self._accounts.write_each(part, partial(self._planned, plan, now))
+
         if len(parts) < 2:
-            return tuple(refused for part in parts for refused in commit(part))
+            return tuple(refused for part in parts for refused in rewrite(part))
         # While the server writes the one, the next is sealed here.
         with ThreadPoolExecutor(2) as pool:
-            return tuple(refused for part in pool.map(commit, parts) for refused in part)
+            return tuple(refused for part in pool.map(rewrite, parts) for refused in part)
 
-    def _commit_some(self, now: int, changes: tuple[Change, ...]) -> tuple[str, ...]:
-        wanted = {change.account.id: change for change in changes}
-        return self._accounts.write_each(tuple(wanted), partial(self._planned, wanted, now))
-
-    def _planned(self, changes: dict[str, Change], now: int, stored: Stored) -> Writes:
-        return self._planner.commit(stored, changes[stored.account_id], now)[0]
+    def _planned(self, plan: Plan, now: int, stored: Stored) -> Writes | None:
+        change = plan(stored.account_id, stored.account)
+        return None if change is None else self._planner.commit(stored, change, now)[0]
 
     def _plan(self, stored: Stored, head: RosterHead, events: tuple[Event, ...]) -> tuple[Writes, RosterHead]:
         stand = Stand(stored.version, replace(head, number=head.number + 1))
@@ -158,3 +161,10 @@ def _staged(shard: str, import_id: str) -> str:
 
 def _fields(answer: Any) -> Iterable[tuple[bytes, bytes]]:  # noqa: ANN401 - a map, or a row, by the protocol
     return (answer if isinstance(answer, dict) else pairs(answer)).items()
+
+
+def _by_shard(account_ids: tuple[str, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for account_id in account_ids:
+        found.setdefault(shard_of(account_id), []).append(account_id)
+    return found

@@ -39,6 +39,7 @@ def _script(name: str, head: str, *parts: str) -> Script:
 
 
 READ: Final = _script("read", _READS, "state")
+READ_EACH: Final = _script("each", _READS, "state")
 COMMIT: Final = _script("commit", _WRITES, "state")
 SWAP: Final = _script("swap", _WRITES)
 WALK: Final = _script("walk", _READS, "fits")

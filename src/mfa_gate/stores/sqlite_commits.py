@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal
 
@@ -19,7 +20,16 @@ from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import EVERYTHING, POLICY, TRAFFIC_CAP, Documents, Ledger
 from mfa_gate.stores.index import index_of
 from mfa_gate.stores.registers import Register, after_change, without_session
-from mfa_gate.stores.sqlite_index import Tally, place, write_tally
+from mfa_gate.stores.sqlite_index import (
+    WRITE_ACCOUNT,
+    WRITE_MEMBER,
+    Tally,
+    columns_of,
+    count_in,
+    members_of,
+    take_away,
+    write_tally,
+)
 from mfa_gate.stores.sqlite_trail import ledger_of, orphaned, register_of
 
 CHANGES_KEPT = 10_000
@@ -28,6 +38,9 @@ _HAS_EVENTS = (
 )
 
 Kind = Literal["session", "challenge"]
+
+Held = tuple[Account | None, Register | None]
+"""What is stored of one account: both, or neither."""
 
 
 class Transaction:
@@ -52,25 +65,25 @@ class Transaction:
         )
         self._append(ORG, None, Register(), (made,), version=1)
 
-    def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
-        """Commit many accounts, each by itself; ids of those that somebody else had changed."""
+    def commit_all(self, held: Iterable[tuple[Held, Change]], now: int) -> None:
+        """Commit many accounts as they were read in this transaction; what they have in common is written once."""
         together = self._together = _Together(ledger_of(self._db, self._documents))
-        refused = []
-        for change in changes:
-            try:
-                self.commit(change, now)
-            except StaleState:  # it is raised before anything is written
-                refused.append(change.account.id)
+        for (stored, register), change in held:
+            self._commit(stored, register, change, now)
         self._together = None
-        if len(refused) < len(changes):
+        for statement, rows in together.rows.items():
+            self._db.executemany(statement, rows)
+        if together.rows:
             self._write_ledger(together.ledger)
             write_tally(self._db, together.tally)
-            self._trim(together.last_change)
-        return tuple(refused)
+            self._trim()
 
     def commit(self, change: Change, now: int) -> Account:
         """Write one account with everything that `change` brings. Raises `StaleState`."""
         stored, register = self._agreed(change.account)
+        return self._commit(stored, register, change, now)
+
+    def _commit(self, stored: Account | None, register: Register | None, change: Change, now: int) -> Account:
         if change.spend is not None:
             self._spend(change.account.id, change.spend, register, now)
         account = replace(change.account, version=change.account.version + 1)
@@ -176,7 +189,7 @@ class Transaction:
             if self._db.execute("SELECT COUNT(*) FROM traffic").fetchone()[0] < TRAFFIC_CAP:
                 self._db.execute("INSERT INTO traffic VALUES (?, ?, ?)", (*pair, count))
 
-    def _agreed(self, read: Account) -> tuple[Account | None, Register | None]:
+    def _agreed(self, read: Account) -> Held:
         """What is stored, if it still has the version that was read."""
         register = self._documents.register(read.id, register_of(self._db, read.id))
         row = self._db.execute("SELECT version, sealed FROM account WHERE id = ?", (read.id,)).fetchone()
@@ -185,11 +198,14 @@ class Transaction:
         version = 0 if stored is None else stored.version
         if version != read.version:
             raise StaleState(f"Account {read.id} has version {version}, not {read.version}.")
-        if stored is not None:
-            return stored, register
-        if self._db.execute(_HAS_EVENTS, {"account": read.id}).fetchone():
-            raise orphaned(read.id)
-        return None, None
+        if stored is None:
+            self.refuse_orphan(read.id)
+        return stored, register
+
+    def refuse_orphan(self, account_id: str) -> None:
+        """Raise `RecordCorrupt` if there are events of an account that is not stored."""
+        if self._db.execute(_HAS_EVENTS, {"account": account_id}).fetchone():
+            raise orphaned(account_id)
 
     def _register(self, account_id: str) -> Register:
         return self._documents.known_register(account_id, register_of(self._db, account_id))
@@ -203,14 +219,22 @@ class Transaction:
 
     def _write_account(self, account: Account, *, is_new: bool) -> None:
         sealed = self._documents.seal_account(account)
-        self._db.execute(
-            "INSERT INTO account (id, version, sealed, name_key, email_key, subject_key, last_verified_at) "
-            "VALUES (?, ?, ?, '', '', '', 0) "
-            "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sealed = excluded.sealed",
-            (account.id, account.version, sealed),
-        )
-        tally = self._together.tally if self._together else None
-        place(self._db, account.id, index_of(account), tally, is_new=is_new)
+        row = index_of(account)
+        tally: Tally = self._together.tally if self._together else Counter()
+        if not is_new:
+            take_away(self._db, account.id, tally)
+        self._put(WRITE_ACCOUNT, [(account.id, account.version, sealed, *columns_of(row))])
+        self._put(WRITE_MEMBER, members_of(account.id, row))
+        count_in(tally, row)
+        if not self._together:
+            write_tally(self._db, tally)
+
+    def _put(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+        """Write rows, or have them written together with those of the other accounts."""
+        if self._together:
+            self._together.rows.setdefault(statement, []).extend(rows)
+        else:
+            self._db.executemany(statement, rows)
 
     def _write_policy(self, policy: Policy) -> None:
         sealed = self._documents.seal_policy(policy)
@@ -258,7 +282,7 @@ class Transaction:
             if event.account_id != account_id:
                 raise ValueError(f"An event of {event.account_id} cannot join the chain of {account_id}.")
         head, links = extend(self._audit_keys.newest, after.head, events, version)
-        self._db.executemany(
+        self._put(
             "INSERT INTO audit (account, kind, at, record, link) VALUES (?, ?, ?, ?, ?)",
             [
                 (account_id, event.kind, event.at, canonical(event).decode(), link)
@@ -266,7 +290,7 @@ class Transaction:
             ],
         )
         sealed = self._documents.seal_register(account_id, replace(after, head=head))
-        self._db.execute("REPLACE INTO register VALUES (?, ?)", (account_id, sealed))
+        self._put("REPLACE INTO register VALUES (?, ?)", [(account_id, sealed)])
         if events or before is None:
             known = self._together.ledger if self._together else ledger_of(self._db, self._documents)
             ledger = Ledger(chains=known.chains + (before is None), events=known.events + len(events))
@@ -280,24 +304,23 @@ class Transaction:
 
     def _announce(self, name: str) -> None:
         """Tell the feed what changed."""
-        seq = self._db.execute("INSERT INTO change (account) VALUES (?)", (name,)).lastrowid or 0
-        if self._together:
-            self._together.last_change = seq
-        else:
-            self._trim(seq)
+        self._put("INSERT INTO change (account) VALUES (?)", [(name,)])
+        if not self._together:
+            self._trim()
 
-    def _trim(self, last: int) -> None:
+    def _trim(self) -> None:
         """Old lines of the feed go; who reads too late is told that everything changed."""
-        self._db.execute("DELETE FROM change WHERE seq <= ?", (last - CHANGES_KEPT,))
+        self._db.execute("DELETE FROM change WHERE seq <= (SELECT MAX(seq) FROM change) - ?", (CHANGES_KEPT,))
 
 
 class _Together:
-    """What many commits in one transaction write once."""
+    """What many commits in one transaction write at its end."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.tally: Tally = Counter()
-        self.last_change = 0
+        self.rows: dict[str, list[tuple[object, ...]]] = {}
+        """By statement."""
 
 
 def _refuse_foreign(account: Account, owner: str) -> None:

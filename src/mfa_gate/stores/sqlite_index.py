@@ -19,58 +19,43 @@ Tally = Counter[tuple[str, str]]
 """By how many the lists of (scope, how somebody stands) have grown."""
 
 
-def place(
-    db: sqlite3.Connection,
-    account_id: str,
-    row: IndexRow,
-    tally: Tally | None = None,
-    *,
-    is_new: bool = False,
-) -> None:
-    """Put an account where it belongs, and take it away from where it was, unless it is new.
+_COLUMNS: Final = (
+    "stands",
+    "until",
+    "seen_at",
+    "made_at",
+    "last_verified_at",
+    "name_key",
+    "email_key",
+    "subject_key",
+    "email_shared",
+    "subject_shared",
+)
+WRITE_ACCOUNT: Final = (
+    f"INSERT INTO account (id, version, sealed, {', '.join(_COLUMNS)}) "  # noqa: S608 (names of ours)
+    f"VALUES (?, ?, ?, {', '.join('?' * len(_COLUMNS))}) ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{each} = excluded.{each}" for each in ("version", "sealed", *_COLUMNS))
+)
+"""An account's record, and its place among everybody: its id, version and document, then `columns_of`."""
+WRITE_MEMBER: Final = "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+"""The place of an account in a scope, as `members_of` gives it."""
 
-    Where many are placed together, `tally` collects what `write_tally` writes once they all are.
-    """
-    grown: Tally = Counter() if tally is None else tally
-    if not is_new:
-        _take_away(db, account_id, grown)
-    db.execute(
-        "UPDATE account SET stands = ?, until = ?, seen_at = ?, made_at = ?, last_verified_at = ?, name_key = ?, "
-        "email_key = ?, subject_key = ?, email_shared = ?, subject_shared = ? WHERE id = ?",
-        (
-            row.stands,
-            row.until,
-            row.seen_at,
-            row.made_at,
-            row.last_verified_at,
-            row.name_key,
-            row.email_key,
-            row.subject_key,
-            row.email_shared,
-            row.subject_shared,
-            account_id,
-        ),
-    )
-    db.executemany(
-        "INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                scope,
-                row.stands,
-                row.name_key,
-                account_id,
-                row.until,
-                row.seen_at,
-                row.made_at,
-                row.last_verified_at,
-            )
-            for scope in row.scopes
-        ],
-    )
+
+def columns_of(row: IndexRow) -> tuple[object, ...]:
+    """What places an account among everybody."""
+    return tuple(getattr(row, name) for name in _COLUMNS)
+
+
+def members_of(account_id: str, row: IndexRow) -> list[tuple[object, ...]]:
+    """What places an account in each of its scopes."""
+    times = (row.until, row.seen_at, row.made_at, row.last_verified_at)
+    return [(scope, row.stands, row.name_key, account_id, *times) for scope in row.scopes]
+
+
+def count_in(tally: Tally, row: IndexRow) -> None:
+    """One more is in these lists."""
     for scope in (EVERYONE, *row.scopes):
-        grown[scope, row.stands] += 1
-    if tally is None:
-        write_tally(db, grown)
+        tally[scope, row.stands] += 1
 
 
 def write_tally(db: sqlite3.Connection, tally: Tally) -> None:
@@ -81,7 +66,8 @@ def write_tally(db: sqlite3.Connection, tally: Tally) -> None:
     )
 
 
-def _take_away(db: sqlite3.Connection, account_id: str, tally: Tally) -> None:
+def take_away(db: sqlite3.Connection, account_id: str, tally: Tally) -> None:
+    """Take an account out of the lists in which it is."""
     (stood,) = db.execute("SELECT stands FROM account WHERE id = ?", (account_id,)).fetchone()
     tally[EVERYONE, stood] -= 1
     for place in db.execute("SELECT scope, stands FROM member WHERE id = ?", (account_id,)).fetchall():
@@ -110,4 +96,16 @@ def place_all(connections: Connections, documents: Documents) -> None:
                 if account is None:
                     db.execute("UPDATE account SET stands = ? WHERE id = ?", (_UNREADABLE, account_id))
                 else:
-                    place(db, account_id, index_of(account))
+                    _place(db, account_id, index_of(account))
+
+
+def _place(db: sqlite3.Connection, account_id: str, row: IndexRow) -> None:
+    tally: Tally = Counter()
+    take_away(db, account_id, tally)
+    db.execute(
+        f"UPDATE account SET {' = ?, '.join(_COLUMNS)} = ? WHERE id = ?",  # noqa: S608 (names of ours)
+        (*columns_of(row), account_id),
+    )
+    db.executemany(WRITE_MEMBER, members_of(account_id, row))
+    count_in(tally, row)
+    write_tally(db, tally)

@@ -1,21 +1,27 @@
 """Decides how the rows of an import lie in an SQLite store until it is in force and every account has been told."""
 
 import sqlite3
+from collections.abc import Iterator
+from typing import Final
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import StaleState
 from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.roster import RosterHead, RosterRow, listed
-from mfa_gate.ports import Change
+from mfa_gate.ports import Change, Plan
 from mfa_gate.stores.audit_keys import AuditKeys
 from mfa_gate.stores.documents import Documents
 from mfa_gate.stores.registers import Register
-from mfa_gate.stores.sqlite_commits import Transaction
+from mfa_gate.stores.sqlite_commits import Held, Transaction
 from mfa_gate.stores.sqlite_connection import Connections
 from mfa_gate.stores.sqlite_trail import register_of
 
 DROPPED_AT_ONCE = 5_000
 """Rows; others want to write, too."""
+
+
+ROOM_KIB: Final = 65_536
+"""For pages that many accounts change: with less, each is written once for every few accounts."""
 
 
 class SqliteRoster:
@@ -79,25 +85,46 @@ class SqliteRoster:
 
     def accounts(self, account_ids: tuple[str, ...]) -> dict[str, Account]:
         """Those of these accounts that are stored."""
-        found: dict[str, Account] = {}
         with self._connections.reading() as db:
             db.execute("BEGIN")
-            for account_id in account_ids:
-                version, sealed, register = db.execute(
-                    "SELECT account.version, account.sealed, register.sealed FROM (SELECT ?1 AS id) AS wanted "
-                    "LEFT JOIN account USING (id) LEFT JOIN register ON register.account = wanted.id",
-                    (account_id,),
-                ).fetchone()
-                known = self._documents.register(account_id, register)
-                account = self._documents.account(account_id, version, sealed, known)
-                if account is not None:
-                    found[account_id] = account
-        return found
+            held = ((account_id, self._held(db, account_id)[0]) for account_id in account_ids)
+            return {account_id: account for account_id, account in held if account is not None}
 
-    def commit_each(self, changes: tuple[Change, ...], now: int) -> tuple[str, ...]:
-        """Commit many accounts, each by itself; ids of those that somebody else had changed."""
+    def rewrite_each(self, account_ids: tuple[str, ...], plan: Plan, now: int) -> tuple[str, ...]:
+        """Commit what `plan` makes of each of many accounts; nobody can change one meanwhile."""
         with self._connections.writing() as db:
-            return Transaction(db, self._documents, self._audit_keys).commit_each(changes, now)
+            refused: list[str] = []
+            transaction = Transaction(db, self._documents, self._audit_keys)
+
+            def planned() -> Iterator[tuple[Held, Change]]:
+                for account_id in account_ids:
+                    held = self._held(db, account_id)
+                    if held[0] is None:
+                        transaction.refuse_orphan(account_id)
+                    change = plan(account_id, held[0])
+                    if change is None:
+                        continue
+                    if change.account.version != (held[0].version if held[0] else 0):
+                        refused.append(account_id)
+                    else:
+                        yield held, change
+
+            (usual,) = db.execute("PRAGMA cache_size").fetchone()
+            db.execute(f"PRAGMA cache_size = -{ROOM_KIB}")
+            try:
+                transaction.commit_all(planned(), now)
+            finally:
+                db.execute(f"PRAGMA cache_size = {usual}")
+        return tuple(refused)
+
+    def _held(self, db: sqlite3.Connection, account_id: str) -> Held:
+        version, sealed, register = db.execute(
+            "SELECT account.version, account.sealed, register.sealed FROM (SELECT ?1 AS id) AS wanted "
+            "LEFT JOIN account USING (id) LEFT JOIN register ON register.account = wanted.id",
+            (account_id,),
+        ).fetchone()
+        known = self._documents.register(account_id, register)
+        return self._documents.account(account_id, version, sealed, known), known
 
     def told(
         self,
