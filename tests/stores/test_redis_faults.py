@@ -422,7 +422,7 @@ def test_keys_of_another_gate_do_not_open_a_store(store: RedisStore, server: Red
 
 
 def test_j17_a_newer_layout_is_refused(store: RedisStore, server: RedisServer, shell: Shell) -> None:
-    for layout in ("4", "x", ""):
+    for layout in ("5", "x", ""):
         shell.hset(key("0", "shard"), "layout", layout)
         with pytest.raises(StoreUnavailable, match="newer mfa_gate"):
             reopen(server.url)

@@ -80,8 +80,8 @@ def index_of(account: Account) -> IndexRow:
         name_key=name,
         email_key=email,
         subject_key=subject,
-        email_shared=_shared(email, name),
-        subject_shared=max(_shared(subject, name), _shared(subject, email)),
+        email_shared=shared(email, name),
+        subject_shared=max(shared(subject, name), shared(subject, email)),
         stands=stands,
         until=until,
         seen_at=own_begin(account, "first_seen") if is_new else 0,
@@ -91,7 +91,8 @@ def index_of(account: Account) -> IndexRow:
     )
 
 
-def _shared(text: str, other: str) -> int:
+def shared(text: str, other: str) -> int:
+    """How many characters two texts begin with that are the same."""
     at = 0
     for at, (one, another) in enumerate(zip(text, other, strict=False), 1):
         if one != another:

@@ -28,10 +28,7 @@ from mfa_gate.stores.redis_records import Answers, pairs
 from mfa_gate.stores.redis_scripts import COUNTS, WALK, Call
 
 FEW: Final = 400
-"""Matches of a search in one set of a shard that are put in order.
-
-Where there are more, everybody is walked through in order until the page is full: with many matches that is soon.
-"""
+"""People of a shard who are all looked at where they are found by a time that has come."""
 _HEX: Final = re.compile(rb"[0-9a-f]+")
 _END: Final = b"\xff"
 """Sorts after every character of UTF-8."""
@@ -149,7 +146,8 @@ class _Look:
         """What to ask of a shard for the next of its people."""
         kind, scope = "times" if self._time else "names", self._scopes[0]
         sets = [(kind, scope), ("until", scope), (self._own, scope)]
-        sets += [(text, EVERYONE) for text in ("names", "emails", "subjects")]
+        sets += [(text, EVERYONE) for text in ("names", "emails", "logins")]
+        sets += [("starts", self._prefix[:1])]
         # Who is found by a text is in everybody's set of texts, and has to be looked for in the scope.
         further = self._scopes[(0 if self._prefix and scope != EVERYONE else 1) :]
         sets += [("names", each) for each in further]
@@ -168,7 +166,7 @@ class _Look:
                 int(scope == EVERYONE),
                 FEW,
                 len(sets),
-                *(said for part in self._parts for said in _says(part)),
+                *(said for part in self._parts for said in (*_says(part), int(part.stands in NEW))),
             ),
         )
 

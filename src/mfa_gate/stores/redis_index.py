@@ -5,9 +5,10 @@ NUL:
 
     names:<stands>            name, id, e-mail, subject, time
     emails:<stands>           e-mail, name, id, time       unless the name begins with the e-mail
-    subjects:<stands>         subject, name, id, time      unless one of the others begins with it; before both stands a
-                              digit: how many characters they begin with as that other does
+    logins:<stands>           subject, name, id, time      unless one of the others begins with it; before both stands a
+                              digit: how many characters they begin with as the name does
     times:<stands>            time and name, id, e-mail, subject
+    starts:<stands>:<c>       likewise, of whom a text begins with this character; not of who is new, whose time is none
     until:<stands>            name, id     the score is until when: of those who stand so for a while only
     first_seen:<stands>       name, id     the score is from when their own time counts: of those who are new
     created:<stands>          name, id     likewise
@@ -20,7 +21,7 @@ Beside them a hash, `groups`, keeps the size of each set of names of a group, so
 
 from typing import Final
 
-from mfa_gate.stores.index import EVERYONE, FADING, NEW, IndexRow, group_in
+from mfa_gate.stores.index import EVERYONE, FADING, NEW, IndexRow, group_in, shared
 
 Entries = dict[tuple[str, str], int]
 """(sorted set, member) → score."""
@@ -47,12 +48,13 @@ def entries_of(account_id: str, row: IndexRow | None) -> Entries:
         (set_of("times", row.stands), f"{time}{who}\0{email}\0{subject}"): 0,
     }
     # A text that another one begins with is found through that one.
-    for kind, text, shared in (
-        ("emails", email, row.email_shared),
-        ("subjects", subject, row.subject_shared),
-    ):
-        if shared < len(text):
-            found[set_of(kind, row.stands), f"{min(shared, MOST_SHARED)}{text}\0{who}\0{time}"] = 0
+    for kind, text, known in (("emails", email, row.email_shared), ("logins", subject, row.subject_shared)):
+        if known < len(text):
+            same = min(shared(text, row.name_key), MOST_SHARED)
+            found[set_of(kind, row.stands), f"{same}{text}\0{who}\0{time}"] = 0
+    starts = () if row.stands in NEW else {text[:1] for text in (row.name_key, email, subject) if text}
+    for start in starts:
+        found[set_of("starts", row.stands, start), f"{time}{who}\0{email}\0{subject}"] = 0
     for scope in row.scopes:
         found[set_of("names", row.stands, scope), who] = 0
         found[set_of("times", row.stands, scope), f"{time}{who}"] = 0

@@ -12,7 +12,7 @@ shard, hence in one hash slot, so that one script can read or change all of it o
     mfa:{s}:live:<id>    hash    s:<session key> and c:<challenge id> → expires:record; its TTL only collects garbage
     mfa:{s}:events       stream  the audit trail of the shard
     mfa:{s}:kind:<kind>  stream  the ids of the events of one kind
-    mfa:{s}:names:<stands>, …:emails:…, …:subjects:…, …:times:…, …:until:…  sorted sets for lists (`redis_index.py`)
+    mfa:{s}:names:<stands>, …:emails:…, …:logins:…, …:times:…, …:until:…  sorted sets for lists (`redis_index.py`)
     mfa:{s}:groups       hash    <stands>:<group> → how many of the group stand so
     mfa:{0}:policies     hash    version → version:document of each policy that there was
     mfa:{0}:traffic      hash; mfa:{0}:lease:<name>  hash

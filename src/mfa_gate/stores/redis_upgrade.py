@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG
-from mfa_gate.stores.index import index_of
+from mfa_gate.stores.index import STANDS, index_of
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_index import entries_of, size_of
 from mfa_gate.stores.redis_keys import FIRST, GROUPS, SHARDS, key
 from mfa_gate.stores.redis_records import Answers, pairs
 from mfa_gate.stores.redis_scripts import PLACE, TALLY, Call
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """The newest layout that this version understands. In a store stands the oldest that its keys need."""
 
 _FIRST_LISTS: Final = (
@@ -25,17 +25,18 @@ _FIRST_LISTS: Final = (
     "paused",
 )
 """The sorted sets of layout 1."""
+_SECOND_LISTS: Final = tuple(f"subjects:{stands}" for stands in STANDS)
+"""The sorted sets of layouts 2 and 3 that are no more."""
 
 
 def bring_up_to_date(server: Server, answers: Answers, layout: int) -> None:
     """Make what this version needs of a store that has an earlier layout."""
     if layout >= LAYOUT:
         return
-    if layout < 2:
-        for shard in SHARDS:
-            for part in server.scan("HSCAN", key(shard, "accounts"), count=500):
-                _place_all(server, answers, shard, part)
-            server.put_all([("UNLINK", *(key(shard, name) for name in _FIRST_LISTS))])
+    for shard in SHARDS:
+        for part in server.scan("HSCAN", key(shard, "accounts"), count=500):
+            _place_all(server, answers, shard, part)
+        server.put_all([("UNLINK", *(key(shard, name) for name in (*_FIRST_LISTS, *_SECOND_LISTS)))])
     for part in server.scan("SCAN", match="mfa:*:names:*"):
         _tally_all(server, [name.decode(errors="replace") for name in part])
     # The first shard says for all of them how far it has come, and so comes last.

@@ -1,153 +1,226 @@
 -- Some people of a shard in order who fit. KEYS: for each part of them 1 the set to walk through, 2 until when they stand
--- so, 3 from when their own time counts, 4 the names, 5 the e-mails and 6 the subjects of everybody who stands so, then
--- sets of names in which they must be, too. ARGV: 1 'up' or 'down', 2 where to begin, 3 how many, 4 and 5 bounds of the
--- second and third set, 6 '' or a prefix of name, e-mail or subject, 7 how many characters it has at most that matter,
--- 8 how many characters of time stand before a name, 9 '1' if e-mail and subject follow it, 10 how few are put in order
--- here, 11 how many keys a part has; then for each part whether its second and third set say more than those bounds.
+-- so, 3 from when their own time counts, 4 the names, 5 the e-mails and 6 the subjects of everybody who stands so, 7 those
+-- in order of time of whom a text begins with the prefix's first character, then sets of names in which they must be, too.
+-- ARGV: 1 'up' or 'down', 2 where to begin, 3 how many, 4 and 5 bounds of the second and third set, 6 '' or a prefix of
+-- name, e-mail or subject, 7 how many characters it has at most that matter, 8 how many characters of time stand before a
+-- name, 9 '1' if e-mail and subject follow it, 10 how few are looked at all by their time, 11 how many keys a part has;
+-- then for each part whether its second and third set say more than those bounds, and whether nobody has a time.
 -- Answers {how far it looked, '' at the end; time, name and id of those found, joined by 0xFF}.
 local up, from, wanted, prefix = ARGV[1] == 'up', ARGV[2], tonumber(ARGV[3]), ARGV[6]
 local time, whole, few, width = tonumber(ARGV[8]), ARGV[9] == '1', tonumber(ARGV[10]), tonumber(ARGV[11])
-local find, sub, match = string.find, string.sub, string.match
+local find, sub, byte, rep, call = string.find, string.sub, string.byte, string.rep, redis.call
 local bound = #from > 1 and sub(from, 2) or nil
+local none = rep('0', time)
+
+-- The first of those found, in order; whether there are others behind them; and how far it was looked, if not to the end.
+local found, more, reached = {}, false, nil
 
 local function comes_before(a, b) if up then return a < b end return a > b end
-local function begins(text) return sub(text, 1, #prefix) == prefix end
-local function is_meant(part, text, who)
-  if not whole then
-    text = redis.call('ZRANGEBYLEX', part.names, '[' .. who .. '\0', '(' .. who .. '\1', 'LIMIT', 0, 1)[1] or ''
-  end
-  local name, email, subject = match(text, '^(%Z*)%z%Z*%z(%Z*)%z(%Z*)')
-  return name ~= nil and (begins(name) or begins(email) or begins(subject))
+local function begins(text, at) return sub(text, at, at + #prefix - 1) == prefix end
+local function counted(set, range) return call('ZLEXCOUNT', set, '[' .. range, '[' .. range .. '\255') end
+local function entry_of(part, who)
+  return call('ZRANGEBYLEX', part.names, '[' .. who .. '\0', '(' .. who .. '\1', 'LIMIT', 0, 1)[1] or ''
+end
+-- Where a name that begins at some character, and the id behind it, end; and where e-mail and subject begin.
+local function parts_of(text, at)
+  local name = find(text, '\0', at, true)
+  if not name then return nil end
+  local id = find(text, '\0', name + 1, true)
+  if not id then return #text end
+  local email = find(text, '\0', id + 1, true)
+  return id - 1, id + 1, email and email + 1
+end
+-- Whether e-mail or subject of an entry begin with the prefix.
+local function is_other(text, at)
+  local _, email, subject = parts_of(text, at)
+  return email and (begins(text, email) or subject and begins(text, subject))
 end
 local function fits(part, who)
   if not says(part.still, part.ends, who, ARGV[4]) or not says(part.in_time, part.begins, who, ARGV[5]) then
     return false
   end
   for i = 1, #part.further do
-    if not redis.call('ZSCORE', part.further[i], who) then return false end
+    if not call('ZSCORE', part.further[i], who) then return false end
   end
   return true
 end
-local function add(part, found, place, who)
-  if (not bound or comes_before(bound, place)) and fits(part, who) then found[#found + 1] = place end
+local function is_too_late(place) return #found == wanted and not comes_before(place, found[wanted]) end
+local function add(part, place, who)
+  if bound and not comes_before(bound, place) then return end
+  if is_too_late(place) then
+    -- Whoever stands last may be here a second time.
+    if place ~= found[wanted] then more = true end
+    return
+  end
+  local at = #found + 1
+  while at > 1 and comes_before(place, found[at - 1]) do at = at - 1 end
+  if found[at - 1] == place or not fits(part, who) then return end
+  table.insert(found, at, place)
+  if #found > wanted then found[wanted + 1], more = nil, true end
+end
+
+-- Through a set in order, from where to begin, as far as texts begin with `range`. `meant` says who is meant.
+-- False if that was not done after about `patience` entries.
+local function walk(part, set, range, meant, patience)
+  local low, high = '[' .. range, '[' .. range .. '\255'
+  if range == '' then low, high = '-', '+' end
+  local start, stop = up and low or high, up and high or low
+  if bound and (range == '' or comes_before(sub(start, 2), bound)) then
+    if range ~= '' and not comes_before(bound, sub(stop, 2)) then return true end
+    start = '(' .. bound
+  end
+  local chunk, looked = 32, 0
+  while true do
+    local members = call(up and 'ZRANGEBYLEX' or 'ZREVRANGEBYLEX', set, start, stop, 'LIMIT', 0, chunk)
+    for i = 1, #members do
+      local member = members[i]
+      if is_too_late(member) then
+        more = true
+        return true
+      end
+      if not meant or meant(part, member) then
+        local last = parts_of(member, time + 1)
+        if last then add(part, sub(member, 1, last), sub(member, time + 1, last)) end
+      end
+    end
+    if #members < chunk then return true end
+    looked, chunk = looked + chunk, math.min(2 * chunk, 512)
+    start = '(' .. members[#members]
+    if patience and looked >= patience then return false end
+    if looked >= 5000 then
+      local last = members[#members]
+      local place = sub(last, 1, parts_of(last, time + 1) or #last)
+      if not reached or comes_before(place, reached) then reached = place end
+      return true
+    end
+  end
 end
 
 -- Few of many have time, or have none any more: they are found by their time. Nobody who is new was ever verified.
-local function by_time(part, found)
+local function by_time(part)
   local low, high = '(' .. ARGV[5], '+inf'
   if part.in_time == '0' then low, high = '-inf', ARGV[5] end
-  if redis.call('ZCOUNT', part.begins, low, high) > few then return false end
-  for _, who in ipairs(redis.call('ZRANGEBYSCORE', part.begins, low, high)) do
-    add(part, found, string.rep('0', time) .. who, who)
-  end
+  if call('ZCOUNT', part.begins, low, high) > few then return false end
+  for _, who in ipairs(call('ZRANGEBYSCORE', part.begins, low, high)) do add(part, none .. who, who) end
   return true
 end
 
 -- So are the few whose time beside them is over; when they were verified stands at the end of their entry.
-local function by_end(part, found)
-  if redis.call('ZCOUNT', part.ends, '-inf', ARGV[4]) > few then return false end
-  for _, who in ipairs(redis.call('ZRANGEBYSCORE', part.ends, '-inf', ARGV[4])) do
+local function by_end(part)
+  if call('ZCOUNT', part.ends, '-inf', ARGV[4]) > few then return false end
+  for _, who in ipairs(call('ZRANGEBYSCORE', part.ends, '-inf', ARGV[4])) do
     local at = ''
     if time > 0 then
-      local entry = redis.call('ZRANGEBYLEX', part.names, '[' .. who .. '\0', '(' .. who .. '\1', 'LIMIT', 0, 1)[1]
-      at = string.rep('0', time) .. (match(entry or '', '%z(%x+)$') or '')
+      at = none .. (string.match(entry_of(part, who), '%z(%x+)$') or '')
+      at = sub(at, #at - time + 1)
     end
-    add(part, found, sub(at, #at - time + 1) .. who, who)
+    add(part, at .. who, who)
   end
   return true
 end
 
--- Ranges of a set of texts that begin with the prefix. Before an e-mail or a subject stands how many characters it shares
--- with a name: whose name begins with the prefix, too, is not looked for twice.
-local function ranges(shares)
-  local found = {}
-  if not shares then return {prefix} end
-  for shared = 0, tonumber(ARGV[7]) do found[#found + 1] = shared .. prefix end
-  return found
-end
-local function count(set, shares)
-  local number = 0
-  for _, range in ipairs(ranges(shares)) do
-    number = number + redis.call('ZLEXCOUNT', set, '[' .. range, '[' .. range .. '\255')
+-- Who is found by a name: in the order of names they stand together.
+local function by_name(part)
+  for _, member in ipairs(call('ZRANGEBYLEX', part.names, '[' .. prefix, '[' .. prefix .. '\255')) do
+    local last = parts_of(member, 1)
+    if last then
+      local who = sub(member, 1, last)
+      add(part, sub(member, #member - time + 1) .. who, who)
+    end
   end
-  return number
 end
-local function others(part, found)
-  local seen = {}
+-- Who is found by an e-mail or subject that shares so many characters with the name, and not by the name.
+local function by_other(part, shared)
+  local range = shared .. prefix
   for _, set in ipairs({part.emails, part.subjects}) do
-    for _, range in ipairs(ranges(true)) do
-      for _, member in ipairs(redis.call('ZRANGEBYLEX', set, '[' .. range, '[' .. range .. '\255')) do
-        local who, at = match(member, '^%Z*%z(%Z*%z%Z*)%z(%x+)$')
-        if who and not seen[who] and not begins(who) then
-          seen[who] = true
-          add(part, found, sub(at, 1, time) .. who, who)
+    for _, member in ipairs(call('ZRANGEBYLEX', set, '[' .. range, '[' .. range .. '\255')) do
+      local text = find(member, '\0', 1, true)
+      if text and #member > text + 10 then
+        local who = sub(member, text + 1, #member - 10)
+        if not begins(who, 1) then
+          local at = part.timeless and none or sub(member, #member - 8, #member - 9 + time)
+          add(part, at .. who, who)
         end
       end
     end
   end
 end
 
--- Adds some people of a part; how far it looked, or nil at the end.
-local function walk(part, found)
-  if prefix == '' and part.in_time ~= '' and by_time(part, found) then return nil end
-  if prefix == '' and part.still == '0' and by_end(part, found) then return nil end
-  local from, to, checks = from, up and '+' or '-', prefix ~= ''
-  if checks and count(part.emails, true) + count(part.subjects, true) <= few then
-    if time == 0 then
-      -- Whose names begin so stand together in the order of names.
-      others(part, found)
-      checks, to = false, up and '[' .. prefix .. '\255' or '[' .. prefix
-      local edge = up and prefix or prefix .. '\255'
-      if not bound or comes_before(bound, edge) then from = '[' .. edge end
-      if bound and not comes_before(bound, sub(to, 2)) then return nil end
-    elseif count(part.names, false) <= few then
-      others(part, found)
-      for _, member in ipairs(redis.call('ZRANGEBYLEX', part.names, '[' .. prefix, '[' .. prefix .. '\255')) do
-        local who, at = match(member, '^(%Z*%z%Z*)%z%Z*%z%Z*%z(%x+)$')
-        if who then add(part, found, sub(at, 1, time) .. who, who) end
-      end
-      return nil
-    end
+local function is_meant(part, member)
+  local text, at = member, time + 1
+  if not whole then
+    local last = parts_of(member, at)
+    text, at = entry_of(part, sub(member, at, last)), 1
+  elseif not find(text, prefix, at, true) then
+    return false
   end
-  local filtered = checks or part.still ~= '' or part.in_time ~= '' or #part.further > 0
-  local chunk, looked, added = filtered and 200 or wanted, 0, 0
-  while true do
-    local members = redis.call(up and 'ZRANGEBYLEX' or 'ZREVRANGEBYLEX', part.set, from, to, 'LIMIT', 0, chunk)
-    for i = 1, #members do
-      local text = sub(members[i], time + 1)
-      if not checks or not whole or find(text, prefix, 1, true) then
-        local who = match(text, '^%Z*%z%Z*')
-        if who and fits(part, who) and (not checks or is_meant(part, text, who)) then
-          found[#found + 1], added = sub(members[i], 1, time) .. who, added + 1
-          if added == wanted then return found[#found] end
-        end
+  return begins(text, at) or is_other(text, at)
+end
+
+-- Where its first so many characters end in the prefix.
+local function first(characters)
+  local at = 1
+  for _ = 1, characters do
+    at = at + 1
+    while at <= #prefix and byte(prefix, at) >= 128 and byte(prefix, at) < 192 do at = at + 1 end
+  end
+  return sub(prefix, 1, at - 1)
+end
+
+-- What it costs, in entries that are walked by: to look somebody up in a set of texts; to look up the texts of somebody
+-- whose entry does not hold them.
+local LOOKED_UP, WITHOUT_TEXTS = 1.5, 4
+local step = whole and 1 or WITHOUT_TEXTS
+
+-- Nobody has another time than others: who is found by a name stands together. Who is found by another text, and shares
+-- some characters of it with the name, stands where names begin with these: either few of them have such a text, or who
+-- walks there soon meets enough of them.
+local function in_order_of_names(part)
+  walk(part, part.set, none .. prefix, nil, nil)
+  for shared = 0, tonumber(ARGV[7]) do
+    local number = counted(part.emails, shared .. prefix) + counted(part.subjects, shared .. prefix)
+    if number > 0 then
+      local range = first(shared)
+      local near = counted(part.set, none .. range)
+      local likely = wanted * (whole and near or counted(part.names, range)) / number
+      if LOOKED_UP * number <= step * math.min(near, likely) then
+        by_other(part, shared)
+      else
+        walk(part, part.set, none .. range, is_meant, nil)
       end
     end
-    if #members < chunk then return nil end
-    looked = looked + #members
-    local last = members[#members]
-    if looked >= 5000 then return sub(last, 1, time) .. (match(sub(last, time + 1), '^%Z*%z%Z*') or '') end
-    from = '(' .. last
   end
 end
 
-local found, reached = {}, nil
+local function in_order_of_time(part)
+  local number = counted(part.names, prefix)
+  for shared = 0, tonumber(ARGV[7]) do
+    number = number + counted(part.emails, shared .. prefix) + counted(part.subjects, shared .. prefix)
+  end
+  if number == 0 then return end
+  local set = whole and part.starts or part.set
+  local near = call('ZCARD', set)
+  local likely = wanted * (whole and near or call('ZCARD', part.names)) / number
+  if LOOKED_UP * number > step * math.min(near, likely) and walk(part, set, '', is_meant, LOOKED_UP * number) then return end
+  by_name(part)
+  for shared = 0, tonumber(ARGV[7]) do by_other(part, shared) end
+end
+
 for i = 1, #KEYS / width do
-  local at, part = (i - 1) * width, {still = ARGV[10 + 2 * i], in_time = ARGV[11 + 2 * i], further = {}}
+  local at, said = (i - 1) * width, 9 + 3 * i
+  local part = {still = ARGV[said], in_time = ARGV[said + 1], timeless = ARGV[said + 2] == '1', further = {}}
   part.set, part.ends, part.begins = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
-  part.names, part.emails, part.subjects = KEYS[at + 4], KEYS[at + 5], KEYS[at + 6]
-  for j = 7, width do part.further[j - 6] = KEYS[at + j] end
-  local far = walk(part, found)
-  if far and (not reached or comes_before(far, reached)) then reached = far end
-end
-table.sort(found, comes_before)
-local answer = {}
-for i = 1, #found do
-  if reached and comes_before(reached, found[i]) then break end
-  answer[i] = found[i]
-  if i == wanted then
-    reached = (i < #found or reached) and found[i]
-    break
+  part.names, part.emails, part.subjects, part.starts = KEYS[at + 4], KEYS[at + 5], KEYS[at + 6], KEYS[at + 7]
+  for j = 8, width do part.further[j - 7] = KEYS[at + j] end
+  if prefix ~= '' then
+    if time == 0 or part.timeless then in_order_of_names(part) else in_order_of_time(part) end
+  elseif not (part.in_time ~= '' and by_time(part)) and not (part.still == '0' and by_end(part)) then
+    walk(part, part.set, '', nil, nil)
   end
 end
-return {reached or '', table.concat(answer, '\255')}
+
+while reached and #found > 0 and comes_before(reached, found[#found]) do
+  found[#found], more = nil, false
+end
+if more then reached = found[#found] end
+return {reached or '', table.concat(found, '\255')}
