@@ -41,10 +41,10 @@ WARDS: Final = tuple(f"ward {number}" for number in range(200))
 PROFESSIONS: Final = ("nurses", "doctors", "staff", "students")
 
 
-def people(number: int) -> Iterator[Account]:
-    """So many: four of five have set it up, one in a thousand is paused, one in two hundred exempt."""
+def people(number: int, now: int = NOW) -> Iterator[Account]:
+    """So many as of `now`: four of five have set it up, one in a thousand is paused, one in two hundred exempt."""
     choose = random.Random(7)
-    strikes = Strikes(paused_until=NOW + 600)
+    strikes = Strikes(paused_until=now + 600)
     for each in range(number):
         first, last, kind = choose.choice(FIRST), choose.choice(LAST), choose.random()
         subject = f"{first[0]}{last}{each}".lower()
@@ -53,10 +53,10 @@ def people(number: int) -> Iterator[Account]:
             id="t1",
             name="Phone",
             secret=b"s" * 20,
-            added_at=NOW,
+            added_at=now,
             strikes=strikes if kind < 0.001 else Strikes(),
         )
-        exemption = Exemption(reason="No phone", approved_by="root", given_at=NOW, until=NOW + 600)
+        exemption = Exemption(reason="No phone", approved_by="root", given_at=now, until=now + 600)
         yield Account(
             id=account_id("portal", subject),
             realm="portal",
@@ -66,10 +66,10 @@ def people(number: int) -> Iterator[Account]:
             groups=(choose.choice(WARDS), choose.choice(PROFESSIONS)),
             version=1,
             active=kind < 0.99,
-            first_seen_at=0 if kind > 0.97 else NOW - choose.randrange(10**8),
-            last_verified_at=NOW - choose.randrange(10**7) if enrolled else 0,
+            first_seen_at=0 if kind > 0.97 else now - choose.randrange(10**8),
+            last_verified_at=now - choose.randrange(10**7) if enrolled else 0,
             totps=(app,) if enrolled else (),
-            recovery=RecoveryCodes(made_at=NOW, hashes=(b"h" * 32,) * 10, total=10) if enrolled else None,
+            recovery=RecoveryCodes(made_at=now, hashes=(b"h" * 32,) * 10, total=10) if enrolled else None,
             exemption=exemption if 0.8 <= kind < 0.805 else None,
         )
 
