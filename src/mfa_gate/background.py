@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from mfa_gate.core.errors import StaleState
 from mfa_gate.flows.alarming import say_what_endangers
-from mfa_gate.flows.counting import Counting
 from mfa_gate.flows.jobs import Job, Jobs, Standing, Timing, standing
-from mfa_gate.flows.reporting import WHOLE
 from mfa_gate.flows.settling import Settling
 from mfa_gate.flows.sinking import Sink, Sinking
+from mfa_gate.flows.surveying import WHOLE
 from mfa_gate.mailing import deadlines, notifying, reminding
-from mfa_gate.opening import Sources, archiving, checkpointer, shortening
+from mfa_gate.opening import Sources, archiving, checkpointer, keyed_of, shortening
 from mfa_gate.ports import Leases, Store
 from mfa_gate.settings import Settings, audit
+from mfa_gate.surveys import counting
 
 if TYPE_CHECKING:
     from mfa_gate.flows.checkpoints import Checkpointer
@@ -63,7 +63,7 @@ def background(settings: Settings, keys: "Keys", store: Store, sources: Sources)
         Job(timing=CHECKPOINTS, run=signer.tick),
         Job(timing=REPAIR, run=lambda _: store.repair()),
         Job(timing=EXPIRY, run=store.expire),
-        Job(timing=COUNTS, run=Counting(store, store, store).turn),
+        Job(timing=COUNTS, run=counting(settings, keyed_of(keys, sources), store).turn),
     )
     slow = (
         Job(timing=HEALTH, run=lambda _: say_what_endangers(store, sources.clock())),

@@ -153,6 +153,7 @@ def build_services(
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.self_service import SelfService
+    from mfa_gate.surveys import reports
     from mfa_gate.web.dates import zone_named
     from mfa_gate.web.services import Services, Signers
 
@@ -180,6 +181,7 @@ def build_services(
         assistance=Assistance(authority, store, store, committer),
         exporting=Exporting(authority, store, keyed.sign_checkpoint, keyed.is_our_checkpoint),
         reporting=Reporting(store, store, store, store, store, notices=store.notices, leases=store),
+        reports=reports(settings, keyed, store),
         people_export=PeopleExport(authority, store, store),
         policy_history=PolicyHistory(store),
         impacts=Impacts(authority, store, store, store),
@@ -192,6 +194,7 @@ def build_services(
             leaves=settings.mail.leaves,
         ),
         importing=Importing(store.roster, store.stream, random=sources.random, role_of=settings.is_admin),
+        sign=keyed.sign_checkpoint,
         renderer=cache(lambda: _make_renderer(settings)),
         signers=Signers(session=keyed.session, pending=keyed.pending, csrf=keyed.csrf),
         places=places,

@@ -49,7 +49,7 @@ class Shell:
         assert before in text
         self.settings.write_text(text.replace(before, after), "utf-8")
 
-    def visits(self, subject: str, **more: str) -> Account:
+    def visits(self, subject: str, **more: str | tuple[str, ...]) -> Account:
         """Somebody is seen at the portal for the first time."""
         with self.gate() as gate:
             identity = Identity(source="flask_session", realm=REALM, subject=subject, **more)  # type: ignore[arg-type]

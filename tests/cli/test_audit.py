@@ -14,7 +14,7 @@ import pytest
 
 from mfa_gate.background import background
 from mfa_gate.core.accounts import account_id
-from mfa_gate.flows.reporting import WHOLE
+from mfa_gate.flows.surveying import WHOLE
 from mfa_gate.keyed import Keyed
 from mfa_gate.keys import KeyRing
 from mfa_gate.opening import checkpointer

@@ -6,10 +6,13 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import pyotp
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, account_id
@@ -18,13 +21,17 @@ from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.events import Actor, Event
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.sessions import is_live
+from mfa_gate.core.snapshots import Openings
 from mfa_gate.core.transitions import seen
 from mfa_gate.flows.administration import Administration
 from mfa_gate.flows.checking import session_key
 from mfa_gate.flows.committing import Committer
+from mfa_gate.flows.counting import Counting
 from mfa_gate.flows.reporting import Reporting
+from mfa_gate.flows.reports import Reports
 from mfa_gate.flows.results import Enrolled, Opened, Started, Verified
 from mfa_gate.flows.self_service import SelfService
+from mfa_gate.flows.surveying import Place, Surveying
 from mfa_gate.flows.visitor import Visitor
 from mfa_gate.ports import Change, Policies
 from mfa_gate.signing import SessionCookie
@@ -34,6 +41,8 @@ from tests.offices import Offices, offices_of
 
 NOW = 1_800_000_000 - 1_800_000_000 % 30
 REALM = "portal"
+PUBLIC = "https://files.example.org"
+SIGNING = Ed25519PrivateKey.generate()
 ROLES: dict[str, Literal["admin", "help_desk"]] = {
     "root": "admin",
     "admin": "admin",
@@ -47,6 +56,20 @@ def role_of(person: Identity | Account) -> Literal["admin", "help_desk"] | None:
     """By name, or by a group of that name with an `s`."""
     by_group = [role for name, role in ROLES.items() if f"{name}s" in (person.groups or ())]
     return ROLES.get(person.subject) or next(iter(by_group), None)
+
+
+def sign(message: bytes) -> tuple[str, bytes]:
+    """As the gate signs checkpoints and snapshots."""
+    return "k1", SIGNING.sign(message)
+
+
+def is_ours(key: str, message: bytes, signature: bytes) -> bool:
+    """Whether `sign` signed it."""
+    try:
+        SIGNING.public_key().verify(signature, message)
+    except InvalidSignature:
+        return False
+    return key == "k1"
 
 
 class House:
@@ -85,6 +108,25 @@ class House:
             self.store,
             notices=self.store.notices,
             leases=self.store,
+        )
+        self.survey = Surveying(
+            self.store,
+            self.store,
+            self.store,
+            self.store,
+            self.store,
+            place=Place(
+                store=self.store.store_id,
+                zone=UTC,
+                zone_name="UTC",
+                open_now=lambda _: Openings(mode="enforce"),
+            ),
+        )
+        self.reports = Reports(
+            self.survey, self.store.snapshots, self.store, is_ours, portal="Example Files", public_url=PUBLIC
+        )
+        self.counting = Counting(
+            self.survey, self.store.snapshots, self.store, self.store, sign=sign, is_ours=is_ours
         )
 
     def administer(self, policies: Policies) -> Administration:

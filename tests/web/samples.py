@@ -4,6 +4,10 @@ import msgspec
 import segno
 from markupsafe import Markup
 
+from mfa_gate.core.coverage import Coverage, GroupCoverage
+from mfa_gate.core.policy import Policy
+from mfa_gate.core.reports import Day, Report
+from mfa_gate.core.snapshots import Exempt, Openings, Snapshot
 from mfa_gate.web.admin_views import (
     AdminAct,
     AdminAudit,
@@ -39,6 +43,7 @@ from mfa_gate.web.policy_views import (
     WayAllowed,
 )
 from mfa_gate.web.rendering import View
+from mfa_gate.web.report_views import AdminReport, chart_in
 from mfa_gate.web.sentences import TELLINGS
 from mfa_gate.web.views import (
     AccountSettings,
@@ -292,6 +297,77 @@ REACHED = (
     ReachedLine(name="Carol", href="/mfa/admin/users/c3", why="not_needed"),
     ReachedLine(name="Dmitri", href="/mfa/admin/users/d4", why="administrator"),
     ReachedLine(name="Esther", href="/mfa/admin/users/e5"),
+)
+REPORT = Report(
+    portal="Example Files",
+    public_url="https://files.example.test",
+    store="8d7f1f0e52b14c0a9f3e1f6f0c9b2a77",
+    time_zone="Europe/Berlin",
+    made_at=NOW,
+    day="2026-02-28",
+    at=NOW - 14 * DAY,
+    snapshot=Snapshot(
+        store="8d7f1f0e52b14c0a9f3e1f6f0c9b2a77",
+        day="2026-02-28",
+        at=NOW - 14 * DAY - 9 * HOUR,
+        time_zone="Europe/Berlin",
+        policy=Policy(version=4, require_two_step=True),
+        coverage=Coverage(
+            counts={"enrolled": 935, "paused": 3, "exempt": 2, "grace": 21, "missing": 41, "inactive": 12},
+            never_seen=18,
+            groups={
+                "nurses": GroupCoverage(412, 430),
+                "physicians": GroupCoverage(201, 201),
+                "an_external_contractor_whose_group_has_a_name_without_any_blank_in_it": GroupCoverage(0, 9),
+            },
+            more_groups=7,
+        ),
+        openings=Openings(
+            mode="enforce",
+            open_paths=("sign_in /login", "public GET,HEAD /static/"),
+            exempt=2,
+            grace=21,
+            left_out_groups=("robots",),
+            break_glass=1,
+        ),
+        exempt=(
+            Exempt(
+                subject="carol.nguyen",
+                realm="portal",
+                reason="Broken arm, cannot hold a phone",
+                approved_by="Robin Admin",
+                given_at=NOW - 20 * DAY,
+                until=NOW + 10 * DAY,
+            ),
+        ),
+        whole_at=NOW - 14 * DAY - 10 * HOUR,
+    ),
+    snapshot_sha256="5f2b6a0c" * 8,
+    first_day="2026-01-05",
+    policy=Policy(
+        version=4,
+        require_two_step=True,
+        left_out_groups=("robots",),
+        grace_seconds=14 * DAY,
+        changed_at=NOW - 30 * DAY,
+        changed_by="Robin Admin",
+        changed_why="Go live",
+    ),
+    acts={
+        "reset": 14,
+        "exemption_given": 3,
+        "exemption_ended": 1,
+        "break_glass_granted": 1,
+        "break_glass_used": 0,
+        "roster_imported": 2,
+    },
+    acts_since=NOW - 68 * DAY,
+    acts_until=NOW - 14 * DAY - 9 * HOUR,
+    course=tuple(
+        Day(day=f"2026-02-{each:02}", at=NOW - (42 - each) * DAY, covered=400 + 19 * each, people=1002)
+        for each in range(1, 29)
+    ),
+    whole_at=NOW - 2 * HOUR,
 )
 PERSON_VIEWS: dict[str, View] = {
     "setup-choose": SetupChoose(ways=(SetupWay(kind="totp"),)),
@@ -752,6 +828,28 @@ ADMIN_VIEWS: dict[str, View] = {
             for index, kind in enumerate((*TELLINGS, "a_kind_of_tomorrow"))
         )
     ),
+}
+ADMIN_VIEWS |= {
+    "admin-report": AdminReport(
+        report=REPORT,
+        chart=chart_in(REPORT),
+        day="2026-02-28",
+        today="2026-03-14",
+        html_href="/mfa/admin/report?day=2026-02-28&form=html",
+        csv_href="/mfa/admin/report?day=2026-02-28&form=csv",
+        json_href="/mfa/admin/report?day=2026-02-28&form=json",
+        never_seen_href="/mfa/admin/users?never_seen=1",
+    ),
+    "admin-report-gap": AdminReport(
+        report=msgspec.structs.replace(REPORT, day="2026-03-02"), day="2026-03-02"
+    ),
+    "admin-report-changed": AdminReport(
+        report=msgspec.structs.replace(
+            REPORT, snapshot=None, policy=None, unfit=("2026-02-28",), torn=("2026-02-20",), whole_at=None
+        ),
+        day="2026-02-28",
+    ),
+    "admin-report-to-come": AdminReport(report=None, day="2026-03-20", today="2026-03-14", problem="to_come"),
 }
 VIEWS: dict[str, View] = PERSON_VIEWS | ADMIN_VIEWS
 

@@ -7,7 +7,7 @@ import pytest
 from tests.web.api_client import ApiClient, enrolled, problem_of
 from tests.web.house import House
 
-READS = ("admin/policy", "admin/users", "admin/audit", f"admin/users/{'0' * 32}")
+READS = ("admin/policy", "admin/users", "admin/audit", "admin/report", f"admin/users/{'0' * 32}")
 NOBODY = "0" * 32
 
 

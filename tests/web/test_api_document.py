@@ -56,6 +56,7 @@ def test_the_document_names_every_call_and_where_it_stands(document: Json) -> No
         "POST /admin/reminders",
         "GET /admin/reminders",
         "GET /admin/reminders/{job}",
+        "GET /admin/report",
         "GET /admin/reminders/{job}/results",
     }
     assert document["components"]["securitySchemes"]["session"]["name"] == "mfa_gate"

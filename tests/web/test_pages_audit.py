@@ -1,7 +1,7 @@
 """The audit page says whether the trail is whole, as the daily examination found it."""
 
 from mfa_gate.core.events import ORG, SYSTEM, Event
-from mfa_gate.flows.reporting import WHOLE
+from mfa_gate.flows.surveying import WHOLE
 from tests.web.house import House
 
 PAGE = "/mfa/admin/audit"

@@ -263,6 +263,14 @@ def _publics(given: str) -> dict[str, PublicKey]:
     return public_lines(path.read_text("utf-8") if "\n" not in given and path.is_file() else given)
 
 
+def signing_keys(invocation: Invocation, public_key: str | None) -> Signs:
+    """What tells a signature of this gate: by public keys, which need no settings, or by those of the gate."""
+    if public_key is not None:
+        return _signed_by(_publics(public_key))
+    ring = KeyRing.find(invocation.settings().keys.file, os.environ)
+    return Keyed.of(ring, invocation.sources.random).is_ours
+
+
 def _signed_by(publics: dict[str, PublicKey]) -> Signs:
     def is_ours(key: str, message: bytes, signature: bytes) -> bool:
         public = publics.get(key)

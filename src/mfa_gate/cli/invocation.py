@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from mfa_gate.flows.people_export import PeopleExport
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
+    from mfa_gate.flows.reports import Reports
     from mfa_gate.ports import Store
+    from mfa_gate.web.services import Services
 
 VARIABLE: Final = "MFA_GATE_SETTINGS"
 DEFAULT_SETTINGS: Final = "mfa-gate.toml"
@@ -56,6 +58,8 @@ class Opened:
     assistance: "Assistance"
     exporting: "Exporting"
     reporting: "Reporting"
+    reports: "Reports"
+    services: "Services"
     people_export: "PeopleExport"
     impacts: "Impacts"
     reminders: "Reminders"
@@ -132,6 +136,8 @@ class Invocation:
             assistance=services.assistance,
             exporting=services.exporting,
             reporting=services.reporting,
+            reports=services.reports,
+            services=services,
             people_export=services.people_export,
             impacts=services.impacts,
             reminders=services.reminders,

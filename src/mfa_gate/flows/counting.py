@@ -1,46 +1,79 @@
-"""Counts once a day how many people have which status, so that the course of coverage can be shown; a job."""
+"""Keeps once a day how the organization stands, signed, for the reports of later; a job.
 
-from mfa_gate.core.coverage import COUNTED, Coverage, GroupCoverage, counted
-from mfa_gate.core.events import ORG
-from mfa_gate.core.listing import EVERYBODY, Filter
-from mfa_gate.core.policy import DAY, Policy
-from mfa_gate.ports import Directory, Policies, Trail
+A snapshot is kept beside the trail, so that a report needs no trail that may long be archived. That it was taken, and
+its hash, stand in the trail: whoever exports that can prove when a snapshot was made.
+"""
+
+from mfa_gate.core.events import ORG, SYSTEM, Event, EventKind
+from mfa_gate.core.snapshots import SignedSnapshot, Snapshot, body_of, to_sign
+from mfa_gate.flows.export_lines import Sign
+from mfa_gate.flows.surveying import Signs, Surveying, said_by
+from mfa_gate.ports import Policies, Snapshots, Trail
+
+COUNTED: EventKind = "coverage_counted"
 
 
 class Counting:
-    """One per thread that does the job."""
+    """One per thread that does the job. `sign` and `is_ours`: with the keys that sign checkpoints."""
 
-    def __init__(self, directory: Directory, policies: Policies, trail: Trail) -> None:
-        self._directory = directory
+    def __init__(
+        self,
+        survey: Surveying,
+        snapshots: Snapshots,
+        policies: Policies,
+        trail: Trail,
+        *,
+        sign: Sign,
+        is_ours: Signs,
+    ) -> None:
+        self._survey = survey
+        self._snapshots = snapshots
         self._policies = policies
         self._trail = trail
+        self._sign = sign
+        self._is_ours = is_ours
 
     def turn(self, now: int) -> bool:
-        """Count, unless somebody has today; True if it was done. Done twice it does no harm: the later one is shown."""
-        newest = self._trail.events(account_id=ORG, kind=COUNTED, before=None, limit=1)
-        if newest and newest[0].event.at // DAY == now // DAY:
+        """Take the snapshot of today, unless there is one; True if it was taken."""
+        today = self._survey.place.day(now).toordinal()
+        days = self._snapshots.days()
+        if today in days:
+            self._mend(today)
             return False
-        self._policies.record((counted(take(self._directory, self._policies.policy(), now)),), now)
+        before = self._snapshots.of(tuple(day for day in days if day < today)[-1:])
+        taken = self._taken(today, before[0] if before else None, now)
+        # Of two who take it at once, one keeps it: its hash must not stand in the trail beside that of another.
+        if not self._snapshots.add(taken):
+            return False
+        self._record(taken)
         return True
 
+    def _taken(self, today: int, before: SignedSnapshot | None, now: int) -> SignedSnapshot:
+        known = None if before is None else self._said(before)
+        body = body_of(self._survey.take(now, known, b"" if before is None else before.hash))
+        key, signature = self._sign(to_sign(body))
+        return SignedSnapshot(day=today, body=body, key=key, signature=signature)
 
-def take(directory: Directory, policy: Policy, now: int) -> Coverage:
-    """Coverage as it is now, of everybody and of the groups that the policy names."""
-    unseen = Coverage(at=now, counts=directory.counts(Filter(never_seen=True), now) or {})
-    return Coverage(
-        at=now,
-        counts=directory.counts(EVERYBODY, now) or {},
-        never_seen=unseen.people,
-        policy_version=policy.version,
-        groups=coverage_of_groups(directory, policy, now),
-    )
+    def _mend(self, today: int) -> None:
+        """Say in the trail what somebody has kept who died before saying so."""
+        newest = self._trail.events(account_id=ORG, kind=COUNTED, before=None, limit=1)
+        (kept,) = self._snapshots.of((today,))
+        is_told = newest and newest[0].event.details.get("day") == kept.shown
+        if not is_told and self._said(kept) is not None:
+            self._record(kept)
 
+    def _said(self, signed: SignedSnapshot) -> Snapshot | None:
+        return said_by(signed, self._is_ours, self._survey.place.store)
 
-def coverage_of_groups(directory: Directory, policy: Policy, now: int) -> dict[str, GroupCoverage]:
-    """Coverage now in each group that the policy names."""
-    named = (*policy.required_groups, *policy.left_out_groups, *(rule.group for rule in policy.group_factors))
-    groups = {}
-    for group in dict.fromkeys(named):
-        found = Coverage(at=now, counts=directory.counts(Filter(group=group), now) or {})
-        groups[group] = GroupCoverage(found.covered, found.people)
-    return groups
+    def _record(self, taken: SignedSnapshot) -> None:
+        said = taken.read()
+        coverage = said.coverage
+        details = {
+            "day": said.day,
+            "covered": str(coverage.covered),
+            "people": str(coverage.people),
+            "policy": str(said.policy.version),
+            "sha256": taken.hash.hex(),
+        }
+        event = Event(kind=COUNTED, account_id=ORG, subject="", at=said.at, actor=SYSTEM, details=details)
+        self._policies.record((event,), said.at)

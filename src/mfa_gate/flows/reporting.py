@@ -10,22 +10,19 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account
-from mfa_gate.core.coverage import COUNTED, Coverage, GroupCoverage, by_day, coverage_in
-from mfa_gate.core.events import ORG, EventKind
-from mfa_gate.core.listing import ACTIVE, BACKWARDS, EVERYBODY, STATUSES, Filter, Place, Sort
+from mfa_gate.core.events import EventKind
+from mfa_gate.core.listing import ACTIVE, BACKWARDS, EVERYBODY, Filter, Place, Sort
 from mfa_gate.core.policy import DAY, Policy, Standing, Status, standing
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
-from mfa_gate.flows.counting import coverage_of_groups
 from mfa_gate.flows.finding import LONGEST_PAGE, Sought, Trailing, find
 from mfa_gate.flows.proving import still_open
 from mfa_gate.flows.results import NotFound
+from mfa_gate.flows.surveying import tampered_at, whole_at
 from mfa_gate.ports import Accounts, Directory, Leases, Notices, Policies, Recorded, Row, Traffic, Trail
 
 LONGEST_QUERY = 255
 HISTORY = 50
-WHOLE = "trail whole"
-"""Under this name the store keeps, sealed, when the daily examination last found the trail whole."""
 SOON_SECONDS = 7 * DAY
 EVERYTHING = Sought()
 
@@ -116,10 +113,7 @@ class Reporting:
 
     def wholeness(self) -> Wholeness:
         """How it stands with the trail itself."""
-        noticed = self._trail.events(account_id=ORG, kind="tampering_noticed", before=None, limit=1)
-        return Wholeness(
-            whole_at=self._leases.last_runs().get(WHOLE), tampered_at=noticed[0].event.at if noticed else None
-        )
+        return Wholeness(whole_at=whole_at(self._leases), tampered_at=tampered_at(self._trail))
 
     def waiting_mail(self) -> WaitingMail | None:
         """Which notices wait because the mail server took none when it was last asked; None: it takes them."""
@@ -148,15 +142,6 @@ class Reporting:
     def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's group have each status; None: not known without looking for them."""
         return self._directory.counts(_storable(who), now)
-
-    def course(self, days: int) -> tuple[Coverage, ...]:
-        """Coverage on each day of which there is a count, oldest first, of about so many."""
-        found = self._trail.events(account_id=ORG, kind=COUNTED, before=None, limit=days)
-        return by_day(coverage_in(recorded.event, STATUSES) for recorded in found)
-
-    def groups(self, policy: Policy, now: int) -> dict[str, GroupCoverage]:
-        """Coverage now in each group that the policy names."""
-        return coverage_of_groups(self._directory, policy, now)
 
     def impact(self, now: int) -> Impact:
         """What turning the requirement on now would do."""

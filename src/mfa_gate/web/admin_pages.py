@@ -20,7 +20,7 @@ from mfa_gate.web.charts import CoverageDay, chart_of
 from mfa_gate.web.lines import exemption_of, history_lines
 
 RECENT, EXEMPT = 6, 5
-CHART_DAYS = 90
+GROUPS = 12
 _WANT_A_LOOK: tuple[Literal["missing", "grace", "paused"], ...] = ("missing", "grace", "paused")
 _NO_CHANGES: frozenset[EventKind] = frozenset(
     {
@@ -54,6 +54,7 @@ def _overview(caller: Caller) -> GateResponse:
     call, url = caller.call, caller.call.url
     now, policy = call.now, (overview := call.services.reporting.overview(call.now)).policy
     exempt = call.services.reporting.exemptions(EXEMPT, now)
+    by_group = call.services.reports.groups(policy, now, GROUPS)
     changes = call.services.reporting.latest(_CHANGES, RECENT)
     return caller.show(
         AdminOverview(
@@ -77,12 +78,12 @@ def _overview(caller: Caller) -> GateResponse:
                     covered=found.covered,
                     people=found.people,
                 )
-                for group, found in call.services.reporting.groups(policy, now).items()
+                for group, found in by_group.shown.items()
             ),
             course=chart_of(
                 [
                     CoverageDay(at=day.at, covered=day.covered, people=day.people)
-                    for day in call.services.reporting.course(CHART_DAYS)
+                    for day in call.services.reports.course(now)
                 ]
             ),
             recent=history_lines(changes, lambda account_id: url(f"admin/users/{account_id}")),

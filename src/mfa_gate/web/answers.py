@@ -12,7 +12,14 @@ PAGE_POLICY = (
 )
 """Content-Security-Policy of pages: our own files, nothing inline, nothing from or to another host, in no frame."""
 
-MEDIA: Mapping[str, str] = MappingProxyType({"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"})
+MEDIA: Mapping[str, str] = MappingProxyType(
+    {
+        "jsonl": "application/jsonl",
+        "csv": "text/csv; charset=utf-8",
+        "html": "text/html; charset=utf-8",
+        "json": "application/json",
+    }
+)
 """What kind of file has which ending."""
 
 

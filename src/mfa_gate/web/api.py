@@ -22,6 +22,7 @@ from mfa_gate.web.api_exports import OPERATIONS as OF_EXPORTS
 from mfa_gate.web.api_policy import OPERATIONS as OF_THE_POLICY
 from mfa_gate.web.api_problems import not_found
 from mfa_gate.web.api_reminders import OPERATIONS as OF_REMINDERS
+from mfa_gate.web.api_reports import OPERATIONS as OF_REPORTS
 from mfa_gate.web.api_self import OPERATIONS as OF_ONESELF
 from mfa_gate.web.entrance import gate_request, said
 from mfa_gate.web.openapi import document
@@ -37,6 +38,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     *OF_ADMINISTRATION,
     *OF_ACTS,
     *OF_REMINDERS,
+    *OF_REPORTS,
 )
 
 T = TypeVar("T")

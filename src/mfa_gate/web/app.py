@@ -28,6 +28,7 @@ from mfa_gate.web import (
     admin_people_export_pages,
     admin_policy_pages,
     admin_reminder_pages,
+    admin_report_pages,
     admin_user_pages,
     admin_users_pages,
     admins,
@@ -74,6 +75,7 @@ PAGES: Mapping[str, Table] = {
     "/sign-in": {"GET": statics.show_sign_in},
     "/confirm": {"POST": admins.take_page_confirmation},
     "/admin": {"GET": admin_pages.show_overview},
+    "/admin/report": {"GET": admin_report_pages.show_report},
     "/admin/settings/policies": {
         "GET": admin_policy_pages.show_policies,
         "POST": admin_policy_pages.take_policies,

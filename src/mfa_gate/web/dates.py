@@ -73,6 +73,11 @@ def whole_moment(at: int, *, zone: tzinfo, translate: Callable[[str], str]) -> s
     return translate("{day}, {clock}").format(day=day, clock=clock)
 
 
+def whole_day(day: str, *, zone: tzinfo, translate: Callable[[str], str]) -> str:
+    """A day written `2026-03-14` in words, with its year."""
+    return in_words(begin_of(date.fromisoformat(day), zone), "date", now=0, zone=zone, translate=translate)
+
+
 def end_of_day(day: str, zone: tzinfo) -> int | None:
     """The last second of a day written `2026-03-14`; None if it is no such day."""
     try:

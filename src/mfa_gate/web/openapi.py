@@ -14,6 +14,7 @@ from mfa_gate.web.api_schema import Problem, Proof
 
 Json = dict[str, Any]
 
+_JSON = "application/json"
 _REF = "#/components/schemas/{name}"
 _ALWAYS = (
     (400, "invalid"),
@@ -68,7 +69,8 @@ _EXAMPLES: dict[str, GateResponse] = {
 @lru_cache(maxsize=8)
 def document(operations: tuple[Operation[Any], ...], server: str, cookie_name: str) -> bytes:
     """The document as JSON. `server` is the address under which the API stands."""
-    types = {each.takes for each in operations} | {each.answers for each in operations if not each.media}
+    types = {each.takes for each in operations}
+    types |= {each.answers for each in operations if not each.media or _JSON in each.media}
     types |= {Problem, Proof}
     _, schemas = msgspec.json.schema_components(
         sorted(types, key=lambda each: each.__name__), ref_template=_REF
@@ -176,10 +178,15 @@ def _query_parameters(operation: Operation[Any], schemas: Json) -> Iterable[Json
 def _success(operation: Operation[Any]) -> Json:
     drawn: Json = {
         "description": (operation.answers.__doc__ or "").strip(),
-        "content": {"application/json": {"schema": {"$ref": _REF.format(name=operation.answers.__name__)}}},
+        "content": {
+            kind: {
+                "schema": {"$ref": _REF.format(name=operation.answers.__name__)}
+                if kind == _JSON
+                else {"type": "string"}
+            }
+            for kind in operation.media or (_JSON,)
+        },
     }
-    if operation.media:
-        drawn["content"] = {kind: {"schema": {"type": "string"}} for kind in operation.media}
     if any(field.type is Proof for field in fields(operation.answers)):
         drawn["headers"] = {
             "Set-Cookie": {"description": "The session's cookie.", "schema": {"type": "string"}}

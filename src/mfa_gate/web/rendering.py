@@ -8,7 +8,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from mfa_gate.web import admin_views, assets, dates, policy_views, sentences, theme, translations, views
+from mfa_gate.web import (
+    admin_views,
+    assets,
+    dates,
+    policy_views,
+    report_views,
+    sentences,
+    theme,
+    translations,
+    views,
+)
 
 View = (
     views.SetupChoose
@@ -33,6 +43,7 @@ View = (
     | admin_views.AdminExport
     | admin_views.AdminReminders
     | admin_views.AdminReminderRun
+    | report_views.AdminReport
 )
 """Everything that can be rendered."""
 
@@ -59,6 +70,7 @@ TEMPLATES: Mapping[type[View], str] = {
     admin_views.AdminPeopleExport: "admin/people_export.html",
     admin_views.AdminReminders: "admin/reminders.html",
     admin_views.AdminReminderRun: "admin/reminder_run.html",
+    report_views.AdminReport: "admin/report.html",
 }
 
 
@@ -80,8 +92,15 @@ class Renderer:
 
     def render(self, view: View, *, page: views.PageContext) -> str:
         """The whole HTML document for `view`."""
+        return self._render(TEMPLATES[type(view)], view, page)
+
+    def alone(self, view: report_views.ReportFile, *, page: views.PageContext) -> str:
+        """An HTML document that stands by itself, in a file: no page of ours, and nothing of ours beside it."""
+        return self._render("report_file.html", view, page)
+
+    def _render(self, name: str, view: View | report_views.ReportFile, page: views.PageContext) -> str:
         language = page.language if page.language in self._environments else translations.SOURCE_LANGUAGE
-        template = self._environments[language].get_template(TEMPLATES[type(view)])
+        template = self._environments[language].get_template(name)
         return template.render(
             view=view, page=page, language=language, direction=translations.direction(language)
         )
@@ -138,8 +157,16 @@ def _time_filters(chrome: views.Chrome, catalog: NullTranslations) -> dict[str, 
 
         return sentences.further_facts(line, catalog.gettext, when)
 
+    def said(at: int) -> str:
+        return dates.whole_moment(at, zone=zone, translate=catalog.gettext)
+
+    def day(text: str) -> str:
+        return dates.whole_day(text, zone=zone, translate=catalog.gettext)
+
     return {
         "further_facts": further_facts,
+        "said": said,
+        "day": day,
         **{style: filter_for(style) for style in ("date", "clock", "moment")},
     }
 

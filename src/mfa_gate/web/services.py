@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.policy_history import PolicyHistory
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
+    from mfa_gate.flows.reports import Reports
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.web.rendering import Renderer
 
@@ -55,11 +56,14 @@ class Services:
     assistance: "Assistance"
     exporting: "Exporting"
     reporting: "Reporting"
+    reports: "Reports"
     people_export: "PeopleExport"
     policy_history: "PolicyHistory"
     impacts: "Impacts"
     reminders: "Reminders"
     importing: "Importing"
+    sign: Callable[[bytes], tuple[str, bytes]]
+    """Message → (key id, signature), with the key that signs checkpoints."""
     renderer: "Callable[[], Renderer]"
     """Makes the renderer; asked once, by the first page that is shown, since it loads jinja2."""
     signers: Signers
