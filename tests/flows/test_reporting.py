@@ -92,8 +92,8 @@ def test_exemptions_are_shown_in_the_order_in_which_they_end(house: House) -> No
     house.enroll("frida")
     found = house.reporting.exemptions(3, LATER)
     assert [account.subject for account in found.accounts] == ["bob", "dora", "carol"]
-    assert found.ending_soon == 2
-    assert house.reporting.overview(LATER).counts["exempt"] == 4
+    overview = house.reporting.overview(LATER)
+    assert (overview.counts["exempt"], overview.exemptions_ending, overview.deadlines_ending) == (4, 2, 0)
 
 
 def test_the_trail_is_read_page_by_page(house: House) -> None:
@@ -142,3 +142,23 @@ def test_the_organization_has_a_chain_of_its_own(house: House) -> None:
     )
     told = house.reporting.audit(Sought(account_id="org"), limit=5)
     assert [recorded.event.kind for recorded in told.events] == ["policy_changed", "store_created"]
+
+
+def test_times_to_set_up_that_end_within_a_week(house: House) -> None:
+    for name, at in (("alice", NOW), ("bob", NOW + 3 * DAY), ("carol", NOW + 9 * DAY)):
+        house.visitor(name, now=at)
+    policy = replace(
+        house.store.policy(),
+        require_two_step=True,
+        grace_seconds=10 * DAY,
+        grace_from="first_seen",
+        first_required_at=NOW,
+    )
+    house.store.commit_policy(policy, (), NOW)
+    found = [house.reporting.overview(NOW + days * DAY + 60) for days in (2, 5, 9, 30)]
+    assert [(each.counts["grace"], each.deadlines_ending) for each in found] == [
+        (3, 0),
+        (3, 1),
+        (3, 2),
+        (0, 0),
+    ]

@@ -27,6 +27,7 @@ from mfa_gate.web.admin_views import (
     ReachedLine,
     RemindBar,
     RemindersLine,
+    RemindersNow,
     SortLink,
     StatusChip,
     UserLine,
@@ -482,6 +483,19 @@ PERSON_VIEWS: dict[str, View] = {
 }
 ADMIN_VIEWS: dict[str, View] = {
     "admin-overview": AdminOverview(
+        deadline=NOW + 5 * DAY,
+        more_groups=3,
+        reminders=RemindersNow(
+            leaves=True,
+            reminds=True,
+            last_at=NOW - 2 * DAY,
+            sent=41,
+            is_open=False,
+            href="/mfa/admin/reminders",
+        ),
+        openings=Openings(
+            mode="enforce", open_paths=("sign_in /login", "public GET,HEAD /static/"), exempt=2, grace=21
+        ),
         enrolled=935,
         paused=3,
         people=1002,
@@ -520,6 +534,7 @@ ADMIN_VIEWS: dict[str, View] = {
             Attention(kind="missing", count=41, href="/mfa/admin/users?status=missing"),
             Attention(kind="never_signed_in", count=18, href="/mfa/admin/users?status=missing&seen=never"),
             Attention(kind="grace", count=8, href="/mfa/admin/users?status=grace"),
+            Attention(kind="deadlines", count=5, href="/mfa/admin/users?status=grace"),
             Attention(kind="paused", count=3, href="/mfa/admin/users?status=paused"),
             Attention(kind="reminders_failed", count=5, href="/mfa/admin/audit?kind=reminder_failed"),
             Attention(kind="mail_waits", count=14, href="/mfa/admin/reminders"),

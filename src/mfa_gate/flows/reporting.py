@@ -34,13 +34,15 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[Status, int]
     covered: int
     people: int
+    exemptions_ending: int = 0
+    deadlines_ending: int = 0
+    """How many exemptions, and how many times to set up, end within a week, if nobody writes anything until then."""
 
 
 class Exemptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is exempt, the first to end first, and how many exemptions end within a week."""
+    """Who is exempt, the first to end first."""
 
     accounts: tuple[Account, ...] = ()
-    ending_soon: int = 0
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,19 +127,25 @@ class Reporting:
         counts = self._directory.counts(EVERYBODY, now) or {}
         people = sum(counts[status] for status in ACTIVE)
         covered = counts["enrolled"] + counts["paused"]
-        return Overview(policy=self._policies.policy(), counts=counts, covered=covered, people=people)
+        soon = counts
+        if counts["exempt"] or counts["grace"]:
+            soon = self._directory.counts(EVERYBODY, now + SOON_SECONDS) or {}
+        return Overview(
+            policy=self._policies.policy(),
+            counts=counts,
+            covered=covered,
+            people=people,
+            exemptions_ending=counts["exempt"] - soon["exempt"],
+            # Whose exemption ends may have time after that.
+            deadlines_ending=max(0, counts["grace"] - soon["grace"]),
+        )
 
     def exemptions(self, limit: int, now: int) -> Exemptions:
         """Some of the exemptions that run: the first to end, as long as there are no more than 500."""
         exempt = Filter(statuses=("exempt",))
         page = self._directory.people(exempt, limit=LONGEST_PAGE, now=now)
         accounts = sorted((row.account for row in page.rows), key=lambda account: account.exempt_until)
-        if not accounts:
-            return Exemptions()
-        # What the counters will say in a week, if nobody writes anything until then.
-        now_and_then = (self._directory.counts(EVERYBODY, at) or {} for at in (now, now + SOON_SECONDS))
-        running, later = (counts["exempt"] for counts in now_and_then)
-        return Exemptions(accounts=tuple(accounts[:limit]), ending_soon=running - later)
+        return Exemptions(accounts=tuple(accounts[:limit]))
 
     def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's group have each status; None: not known without looking for them."""

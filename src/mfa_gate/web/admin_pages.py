@@ -3,9 +3,11 @@
 from typing import Literal, get_args
 
 from mfa_gate.core.accounts import Account
+from mfa_gate.core.coverage import Coverage
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.listing import ACTIVE, Filter
 from mfa_gate.core.messages import GateResponse
+from mfa_gate.core.policy import Policy
 from mfa_gate.flows.reporting import Overview
 from mfa_gate.web.admin_reminder_pages import mail_waits, not_reached
 from mfa_gate.web.admin_views import (
@@ -13,6 +15,7 @@ from mfa_gate.web.admin_views import (
     Attention,
     ExemptPerson,
     GroupLine,
+    RemindersNow,
 )
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
@@ -69,7 +72,11 @@ def _overview(caller: Caller) -> GateResponse:
             exemptions=overview.counts.get("exempt", 0),
             exemptions_href=url("admin/users", status="exempt"),
             exempt=tuple(_exempt_person(caller, account) for account in exempt.accounts),
-            exemptions_ending=exempt.ending_soon,
+            exemptions_ending=overview.exemptions_ending,
+            deadline=_deadline(overview.policy, now),
+            reminders=_reminders(caller, policy),
+            openings=call.services.reports.openings(policy, Coverage(counts=overview.counts), now),
+            more_groups=by_group.more,
             attention=_attention(caller, overview, len(call.services.reporting.impact(now).unattributed)),
             groups=tuple(
                 GroupLine(
@@ -99,6 +106,26 @@ def _exempt_person(caller: Caller, account: Account) -> ExemptPerson:
     )
 
 
+def _deadline(policy: Policy, now: int) -> int | None:
+    """When everybody's time ends who has any, where that is one and the same."""
+    ends_at = policy.first_required_at + policy.grace_seconds
+    one_for_all = policy.require_two_step and policy.grace_seconds and policy.grace_from == "policy"
+    return ends_at if one_for_all and now < ends_at else None
+
+
+def _reminders(caller: Caller, policy: Policy) -> RemindersNow:
+    reminders = caller.call.services.reminders
+    newest = next((run for run in reminders.recent() if not run.dry), None)
+    return RemindersNow(
+        leaves=reminders.leaves,
+        reminds=policy.reminds,
+        last_at=None if newest is None else newest.made_at,
+        sent=0 if newest is None else newest.counts.get("sent", 0),
+        is_open=newest is not None and newest.is_open,
+        href=caller.call.url("admin/reminders"),
+    )
+
+
 def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[Attention, ...]:
     url = caller.call.url
     found = [
@@ -110,6 +137,9 @@ def _attention(caller: Caller, overview: Overview, unattributed: int) -> tuple[A
     if never := sum(unseen[status] for status in ACTIVE if status in unseen):
         href = url("admin/users", never_seen="1")
         found.append(Attention(kind="never_signed_in", count=never, href=href))
+    if overview.deadlines_ending:
+        href = url("admin/users", status="grace")
+        found.append(Attention(kind="deadlines", count=overview.deadlines_ending, href=href))
     found += [each for each in (not_reached(caller), mail_waits(caller)) if each is not None]
     if unattributed and not overview.policy.require_two_step:
         href = url("admin/settings/policies")

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from mfa_gate.core.reminders import Outcome
+from mfa_gate.core.snapshots import Openings
 from mfa_gate.web.charts import CoverageChart
 from mfa_gate.web.views import (
     CodeProblem,
@@ -23,6 +24,7 @@ AttentionKind = Literal[
     "missing",
     "never_signed_in",
     "grace",
+    "deadlines",
     "paused",
     "reminders_failed",
     "mail_waits",
@@ -65,6 +67,17 @@ class GroupLine(Struct, frozen=True, kw_only=True):
     people: int
 
 
+class RemindersNow(Struct, frozen=True, kw_only=True):
+    """How it stands with reminders: whether mail `leaves` at all, and the policy `reminds`; the newest, if any."""
+
+    leaves: bool
+    reminds: bool
+    last_at: int | None
+    sent: int
+    is_open: bool
+    href: str
+
+
 class AdminOverview(Struct, frozen=True, kw_only=True):
     """Admin, Overview: where we are and what to do next. Sends no form."""
 
@@ -84,7 +97,12 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
     """How many end within a week."""
     attention: tuple[Attention, ...] = ()
     groups: tuple[GroupLine, ...] = ()
-    """Those that the policy names."""
+    """The largest, and those that the policy names."""
+    more_groups: int = 0
+    deadline: int | None = None
+    """When everybody's time to set up ends, where that is one and the same."""
+    reminders: RemindersNow | None = None
+    openings: Openings | None = None
     course: CoverageChart | None = None
     """Coverage over the last months; None while there is nothing to compare."""
     recent: tuple[HistoryLine, ...] = ()
