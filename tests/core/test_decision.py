@@ -13,6 +13,7 @@ from mfa_gate.core.decision import (
     Allow,
     AllowStranger,
     AllowWithout,
+    Decision,
     Enroll,
     Known,
     Outcome,
@@ -348,6 +349,27 @@ def test_the_exempt_pass_until_the_very_second() -> None:
     assert stands_until(visit, known, decision, NOW) == NOW + 77
     assert decide(visit, known, NOW + 76) == decision
     assert decide(visit, known, NOW + 77) == Enroll()
+
+
+def test_an_exemption_is_not_from_confirming_once_more() -> None:
+    visit = Visit(
+        rule=PathRule(kind="step_up", path="/archive/", max_age=300), identity=ALICE, navigates=True
+    )
+    exemption = Exemption(reason="No phone yet", approved_by="root", given_at=NOW - 5, until=NOW + 77)
+    exempt = replace(NEWCOMER, exemption=exemption)
+
+    def at(policy: Policy) -> tuple[Decision, int]:
+        known = Known(account=exempt, session=None, policy=policy)
+        decision = decide(visit, known, NOW)
+        return decision, stands_until(visit, known, decision, NOW)
+
+    passes = Allow(outcome=Outcome(subject="alice"))
+    assert at(Policy(require_two_step=True)) == (Enroll(), NOW)
+    # Where nothing would be asked of them without the exemption, it takes nothing away.
+    assert at(Policy(require_two_step=False))[0] == passes
+    assert at(Policy(require_two_step=True, required_groups=("clinic",)))[0] == passes
+    has_time = Policy(require_two_step=True, grace_seconds=60, grace_from="policy", first_required_at=NOW - 9)
+    assert at(has_time) == (passes, NOW)
 
 
 @given(visits, st.none() | knowns)

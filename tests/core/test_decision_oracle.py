@@ -162,7 +162,11 @@ TABLE: tuple[tuple[str, Callable[[Case], bool], str], ...] = (
     ("a foreign credential beside one's own", lambda c: c.unclaimed and c.two_step_matters, "unclaimed"),
     ("who has left", lambda c: c.account.startswith("inactive"), "inactive"),
     ("off: no factor", lambda c: c.has_none and not c.required, "passes unverified"),
-    ("an exception was made", lambda c: c.account == "no factor, exempt", "passes unverified"),
+    (
+        "an exception was made, but not from confirming once more",
+        lambda c: c.account == "no factor, exempt" and c.rule not in {"step_up", "step_up, any age"},
+        "passes unverified",
+    ),
     (
         "grace: there still is time, and nobody comes in between what no browser shows",
         lambda c: (

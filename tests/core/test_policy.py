@@ -254,6 +254,7 @@ def stands(
         until=until,
         deadline=deadline,
         reminded=reminded,
+        by_exemption=status == because == "exempt",
     )
 
 

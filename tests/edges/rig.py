@@ -214,9 +214,10 @@ class Client:
 
 
 def found(place: Path, now: float = NOW, url: str = SQLITE) -> Town:
-    """A town with everybody in it: root and help administer, alice and bob have two-step, carol has none."""
+    """A town: root and help administer, alice and bob have two-step, carol has none, dave is exempt."""
     town = Town.found(place, now, url)
     for name in ("root", "help", "alice", "bob"):
         town.enroll(name, now)
     town.meet("carol", now)
+    town.exempt("dave", now)
     return town

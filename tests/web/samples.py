@@ -380,6 +380,9 @@ PERSON_VIEWS: dict[str, View] = {
     "setup-choose-admin": SetupChoose(
         ways=(SetupWay(kind="totp"),), asks_setup_code=True, setup_code_problem="wrong"
     ),
+    "setup-choose-exempt": SetupChoose(
+        ways=(SetupWay(kind="totp"),), required=False, confirms_for="/archive/"
+    ),
     "setup-choose-replacing": SetupChoose(
         ways=(SetupWay(kind="totp"),), replacing=True, pause=Pause(until=NOW + 60)
     ),

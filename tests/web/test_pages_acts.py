@@ -158,6 +158,10 @@ def test_an_exemption_lets_somebody_in_until_its_last_day_is_over(root: Browser)
     assert bob.get("/files/").text == "confidential"
     bob.get("/mfa/account")
     assert "You are exempt until" in bob.words
+    bob.get("/archive/")
+    assert bob.heading == "Protect your account with a second step"
+    assert "/archive/ asks you to confirm it's you, though you are exempt elsewhere" in bob.words
+    assert "You can do this later" not in bob.words
     ends = house.account("bob").exempt_until
     assert ends % DAY == DAY - 1, "the end of a day"
     house.clock.now = ends - 1

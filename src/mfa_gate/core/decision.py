@@ -210,7 +210,9 @@ def _person(visit: Visit, identity: Identity, account: Account, known: Known, no
         return Deny(reason=INACTIVE)
     if not account.has_factor:
         stands = standing(account, known.policy, now)
-        if stands.required:
+        # Security: an exemption lifts what the organization asks of everybody. A rule that asks to confirm once more,
+        # here and now, was not made for a password alone; who is exempt passes it as soon as they have two-step.
+        if stands.required or (stands.by_exemption and visit.rule.kind == "step_up"):
             return Enroll()
         if visit.navigates and visit.rule.kind in ("default", "step_up") and _is_asked(account, stands, now):
             return Enroll(by=stands.deadline)
@@ -257,16 +259,18 @@ def stands_until(visit: Visit, known: Known, decision: Decision, now: int) -> in
         return now
     session, rule = known.session, visit.rule
     if not decision.outcome.verified_at or session is None:
-        return FOREVER if known.account is None else _passes_until(known.account, known.policy, now)
+        return FOREVER if known.account is None else _passes_until(known.account, known.policy, rule, now)
     until = lives_until(session, known.policy)
     if rule.kind == "step_up" and rule.max_age is not None:
         until = min(until, session.verified_at + rule.max_age + 1)
     return until
 
 
-def _passes_until(account: Account, policy: Policy, now: int) -> int:
+def _passes_until(account: Account, policy: Policy, rule: PathRule, now: int) -> int:
     """Until when somebody without a factor passes: exemption and grace end without a write that drops the facts."""
     stands = standing(account, policy, now)
+    if stands.because == "exempt" and rule.kind == "step_up":
+        return now  # as long as there would be time without the exemption
     if stands.status != "grace" or stands.deadline is None:
         return stands.until
     return min(stands.deadline, account.put_off_at + PUT_OFF_SECONDS) if is_put_off(account, now) else now

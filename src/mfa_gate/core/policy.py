@@ -133,6 +133,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     group: str = ""
     reminded: bool = False
     """Whether reminders go to them: two-step is required of them, or will be and the policy says so."""
+    by_exemption: bool = False
+    """Whether they pass only because they are exempt, and not since nothing is asked of them yet, or still."""
 
     @property
     def applies(self) -> bool:
@@ -157,6 +159,7 @@ def standing(account: Account, policy: Policy, now: int) -> Standing:
         until=until,
         deadline=deadline if has_time and deadline < FOREVER else None,
         group=group if because == rule else "",
+        by_exemption=because == "exempt" and status == "exempt" and now >= grace_ends_at,
         reminded=status in ("grace", "missing")
         and (applies or (policy.remind_while_off and rule in _ASKING)),
     )

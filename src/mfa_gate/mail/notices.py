@@ -129,7 +129,8 @@ def _happened(translate: Callable[[str], str], kind: EventKind) -> tuple[str, st
             )
         case "exemption_given":
             return translate("You are exempted from two-step at {portal}"), translate(
-                "Since {when} you can use {portal} without setting up two-step, until {until}."
+                "Since {when} you can use {portal} without setting up two-step, until {until}. Pages that ask you to "
+                "confirm it's you still need it."
             )
         case "exemption_ending":
             return translate("Set up two-step for {portal}: your exemption ends soon"), translate(

@@ -11,6 +11,7 @@ from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.factors import recovery, totp
 from mfa_gate.flows.results import Enrolled, NeedsVerification, NotAllowed, Started, Unconfirmed
 from mfa_gate.web import answers
+from mfa_gate.web.ahead import step_up_for
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form
 from mfa_gate.web.notices import tell
@@ -171,12 +172,15 @@ def _state(caller: Caller) -> State:
 def _choose(caller: Caller, problem: CodeProblem | None = None, *, pause: Pause | None = None) -> SetupChoose:
     account, now = caller.visitor.account, caller.call.now
     stands = standing(account, caller.visitor.policy, now)
+    ahead = step_up_for(caller) if stands.by_exemption else None
     state = throttle(account.setup_code.strikes, now) if account.setup_code else None
     return SetupChoose(
         ways=(SetupWay(kind="totp"),),
         required=stands.applies,
-        deadline=stands.deadline,
-        may_wait=not stands.required,
+        confirms_for=ahead,
+        # Later would only lead here again.
+        deadline=None if ahead else stands.deadline,
+        may_wait=not stands.required and not ahead,
         asks_setup_code=caller.call.services.self_service.asks_setup_code(account),
         setup_code_problem=problem,
         pause=pause or (paused(state.until) if isinstance(state, Waiting) else None),

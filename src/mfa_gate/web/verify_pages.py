@@ -3,14 +3,15 @@
 from typing import get_args
 
 from mfa_gate.core.assurance import powers
-from mfa_gate.core.messages import GateResponse, is_navigation, printable
-from mfa_gate.core.policy import PathRule, usable_factors
+from mfa_gate.core.messages import GateResponse, is_navigation
+from mfa_gate.core.policy import usable_factors
 from mfa_gate.core.transitions import Paused
 from mfa_gate.factors import recovery
 from mfa_gate.flows.results import Verified
+from mfa_gate.web.ahead import rule_ahead, step_up_for
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form
-from mfa_gate.web.pending import request_for, way_back
+from mfa_gate.web.pending import way_back
 from mfa_gate.web.protect import shows, takes
 from mfa_gate.web.proving import pause_of, paused, retry_after
 from mfa_gate.web.views import CodeMethod, CodeProblem, Pause, RecoveryCodeUsed, Verify
@@ -94,7 +95,7 @@ def _view(
         method=shown,
         other_methods=tuple(kind for kind in usable if kind != shown),
         step_up=again,
-        step_up_for=_step_up_for(caller) if again else None,
+        step_up_for=step_up_for(caller) if again else None,
         problem=problem,
         pause=pause or pause_of(visitor, shown, caller.call.now),
         stale=stale,
@@ -103,23 +104,9 @@ def _view(
     )
 
 
-def _rule_ahead(caller: Caller) -> PathRule | None:
-    if not caller.pending.next:
-        return None
-    there = request_for(caller.pending.next, caller.call.request.root_path)
-    return caller.call.services.checker.rule(there)
-
-
-def _step_up_for(caller: Caller) -> str | None:
-    rule = _rule_ahead(caller)
-    if rule is None or rule.kind != "step_up":
-        return None
-    return printable(request_for(caller.pending.next, caller.call.request.root_path).path, 60)
-
-
 def _must_step_up(caller: Caller) -> bool:
     """Whether a verified person still has to confirm: the page ahead wants it, or the door that sent them here did."""
-    rule = _rule_ahead(caller)
+    rule = rule_ahead(caller)
     ages = [rule.max_age or LONGEST_AGE] if rule is not None and rule.kind == "step_up" else []
     asked = caller.call.query.get("max_age", "")
     # It can be typed by anybody, and then asks for a code that nobody wanted.

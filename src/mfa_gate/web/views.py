@@ -133,6 +133,8 @@ class SetupChoose(Struct, frozen=True, kw_only=True):
     """Whether an existing authenticator is being replaced."""
     for_admin: bool = False
     """Whether it is asked for by a page of administration."""
+    confirms_for: str | None = None
+    """The path of a page that asks to confirm once more, from which no exemption is."""
 
 
 class SetupScan(Struct, frozen=True, kw_only=True):
