@@ -64,9 +64,9 @@ def page() -> str:
     for field in tables:
         sources = _structs(field.type)
         for source in sources:
-            title = (
-                f'`[[{field.name}]]` with `source = "{source.tag}"`' if source.tag else f"`[{field.name}]`"
-            )
+            title = f"`[{field.name}]`"
+            if isinstance(field.type, types.VarTupleType):
+                title = f"`[[{field.name}]]`" + (f' with `source = "{source.tag}"`' if source.tag else "")
             parts += [
                 f"## {title}\n",
                 f"{inspect.cleandoc(source.cls.__doc__ or '')}\n",
@@ -89,6 +89,8 @@ def _structs(kind: types.Type) -> list[types.StructType]:
     match kind:
         case types.StructType():
             return [kind]
+        case types.VarTupleType(item_type=types.StructType() as member):
+            return [member]
         case types.VarTupleType(item_type=types.UnionType(types=members)):
             return [each for each in members if isinstance(each, types.StructType)]
         case _:

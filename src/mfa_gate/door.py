@@ -10,9 +10,10 @@ from typing import Any, Generic, Protocol, TypeVar
 from msgspec.structs import asdict
 
 from mfa_gate.core.addresses import TrustedProxies
+from mfa_gate.core.clients import ClientKind, ClientRule, told_kind
 from mfa_gate.core.decision import Allow, AllowStranger, AllowWithout, Outcome
 from mfa_gate.core.forwarding import Forwarding
-from mfa_gate.core.messages import GateRequest, GateResponse
+from mfa_gate.core.messages import GateRequest, GateResponse, Headers
 from mfa_gate.core.responses import Places, respond
 from mfa_gate.flows.checking import Checker, Verdict
 from mfa_gate.flows.facts import FactsCache
@@ -89,6 +90,7 @@ class Door:
     make_pages: Callable[[], AsgiApp]
     in_words: Callable[[GateResponse, GateRequest], GateResponse]
     """A refusal as a page, for a person."""
+    clients: tuple[ClientRule, ...] = ()
     threads: int = THREADS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -96,6 +98,10 @@ class Door:
         """True for our own pages."""
         mount = self.places.mount
         return path == mount or path.startswith(f"{mount}/")
+
+    def client(self, path: str, headers: Headers) -> ClientKind:
+        """The kind of client that asks there with these headers."""
+        return told_kind(self.clients, path, headers) if self.clients else "web"
 
     def answer(self, verdict: Verdict, request: GateRequest) -> GateResponse | None:
         """The gate's own answer, or None if the request goes on."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mfa_gate.background import how_jobs_stand
 from mfa_gate.core.addresses import TrustedProxies
+from mfa_gate.core.clients import telling_headers
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.headers import fold_header
@@ -68,6 +69,7 @@ def build_door(
             public_url=settings.public_url,
             cookie_name=settings.cookie_name,
             store_id=store.store_id,
+            clients=settings.clients,
             observing=settings.mode == "observe",
             narrow_cookie=settings.portal.narrow_cookie_path,
         ),
@@ -100,6 +102,7 @@ def build_door(
         monotonic=sources.monotonic,
         query_matters=bool(forwarding.stranger_fields) or any(rule.methods for rule in settings.portal.rules),
         reads_remote_user=any("remote_user" in source.carriers for source in identity_sources),
+        clients=settings.clients,
         make_pages=lambda: _make_pages(services()),
         in_words=lambda refused, request: _in_words(services(), refused, request),
     )
@@ -123,6 +126,7 @@ def _forwarding(settings: Settings, identity_sources: tuple[IdentitySource, ...]
         source_headers=frozenset(
             fold_header(name) for source in identity_sources for name in source.keyed_headers
         ),
+        telling=telling_headers(settings.clients),
         tell=settings.portal.headers,
         stranger_cookies=tuple(sorted(of("cookie"))),
         stranger_headers=of("header") | {"authorization"},

@@ -6,6 +6,7 @@ stands below them, in `VISITS` and `KNOWNS`.
 
 from collections.abc import Callable, Iterator
 from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Exemption, Identity
 from mfa_gate.core.decision import (
+    CLOSED,
     FOREIGN_HOST,
     INACTIVE,
     SPELLING,
@@ -97,6 +99,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     others_two_step: bool = False
     granted: bool = False
     navigates: bool = False
+    closed: bool = False
+    """The policy takes nothing from this kind of client."""
 
     @property
     def person_has_two_step(self) -> bool:
@@ -145,6 +149,7 @@ TABLE: tuple[tuple[str, Callable[[Case], bool], str], ...] = (
         "passes by grant",
     ),
     ("nothing is known", lambda c: not c.store, "unavailable"),
+    ("a kind of client that is closed", lambda c: c.closed, "closed"),
     ("another host", lambda c: c.foreign_host and c.two_step_matters, "misdirected"),
     ("two voices", lambda c: c.unclear and c.two_step_matters, "unclear"),
     ("off: two voices", lambda c: c.unclear, "passes unnamed"),
@@ -292,6 +297,7 @@ FIXED: dict[str, Decision] = {
     "sign in": SignIn(),
     "spelling": Deny(reason=SPELLING),
     "inactive": Deny(reason=INACTIVE),
+    "closed": Deny(reason=CLOSED),
     "enroll": Enroll(),
     "ask": Enroll(by=NOW + 1),
 }
@@ -320,6 +326,17 @@ KNOWNS: tuple[tuple[Case, Known | None], ...] = (
     (Case(store=False), None),
     *(
         (
+            Case(store=True, account=account, session=session, required=required, closed=True),
+            Known(
+                account=PEOPLE[account],
+                session=session_of(session, fresh=False),
+                policy=replace(POLICY, require_two_step=required, closed_clients=("mobile",)),
+            ),
+        )
+        for account, session, required in product(ACCOUNTS, ("none", "live"), (False, True))
+    ),
+    *(
+        (
             Case(
                 store=True,
                 account=account,
@@ -346,7 +363,7 @@ KNOWNS: tuple[tuple[Case, Known | None], ...] = (
 
 def every_case(rule: str, who: str) -> Iterator[tuple[Case, tuple[Visit, ...], Known | None]]:
     for unclear, unclaimed, preflight, foreign, granted in product((False, True), repeat=5):
-        flags = {
+        flags: dict[str, Any] = {
             "unclear": unclear,
             "unclaimed": unclaimed,
             "preflight": preflight,
@@ -359,7 +376,8 @@ def every_case(rule: str, who: str) -> Iterator[tuple[Case, tuple[Visit, ...], K
         )
         ways = ((False, (asking, acting)), (True, (replace(asking, navigates=True),)))
         for (navigates, visits), (case, known) in product(ways, KNOWNS):
-            yield replace(case, rule=rule, who=who, navigates=navigates, **flags), visits, known
+            told = tuple(replace(visit, client="mobile") for visit in visits) if case.closed else visits
+            yield replace(case, rule=rule, who=who, navigates=navigates, **flags), told, known
 
 
 @pytest.mark.parametrize("who", WHO)

@@ -23,6 +23,10 @@ SETTINGS = {
         {"source": "starlette_session", "secret": "env:PORTAL_SECRET", "field": "user"},
         {"source": "header", "name": "X-Portal-User", "groups_header": "X-Portal-Groups"},
     ],
+    "clients": [
+        {"kind": "mobile", "header": "X-Client", "value": "app"},
+        {"kind": "mobile", "path": "/files/app/", "user_agent": "App/"},
+    ],
 }
 ATTRIBUTING = ("alice", "bob", "carol")
 
@@ -34,6 +38,7 @@ def shared(
     """One gate for all examples: what it remembers adds up."""
     door: DoorName = request.param
     rig = Rig(door, towns[True].copy(tmp_path_factory.mktemp("recall")), **SETTINGS)
+    rig.town.require_two_step(closed_clients=("mobile",))
     yield rig
     rig.close()
 
@@ -71,6 +76,11 @@ class Pool:
 
 MORE = [
     ("X-Harmless", "1"),
+    ("X-Client", "app"),
+    ("X_Client", "app"),
+    ("User-Agent", "App/1"),
+    ("User-Agent", "Browser/1"),
+    ("MFA-Gate-Device", "unknown"),
     ("Remote-User", "root"),
     ("X-Portal-User", "alice"),
     ("X-Portal-User", "root"),
@@ -84,7 +94,7 @@ MORE = [
 ]
 CHANGES: dict[str, st.SearchStrategy[Any]] = {
     "method": st.sampled_from(["HEAD", "POST", "DELETE"]),
-    "target": st.sampled_from(["/files?x=1", "/archive/x", "/public/x", "/login", "/files/../x", "/hook"]),
+    "target": st.sampled_from(["/files?x=1", "/files/app/x", "/archive/x", "/public/x", "/login", "/hook"]),
     "host": st.sampled_from(["127.0.0.1:8000", "evil.example", None]),
     "peer": st.sampled_from([PROXY, "192.0.2.8"]),
     "more": st.lists(st.sampled_from(MORE), min_size=1, max_size=2).map(tuple),

@@ -36,6 +36,7 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mount: str = ""
     remote_user: str | None = None
     navigate: bool = False
+    client: bool = False
     once: bool = False
     code: str = ""
     location: str = ""
@@ -120,7 +121,8 @@ def check_answer(got: Got, vector: Vector) -> None:
     assert got.header("location") == vector.location
     if vector.status in SAID_BY_THE_GATE and not vector.reached:
         assert got.header("cache-control") == "no-store"
-        kind = "text/html; charset=utf-8" if vector.navigate else "application/problem+json"
+        as_page = vector.navigate and not vector.client
+        kind = "text/html; charset=utf-8" if as_page else "application/problem+json"
         assert got.header("content-type") == kind
     if not vector.reached:
         assert b"confidential" not in got.body

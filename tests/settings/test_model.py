@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, account_id
+from mfa_gate.core.clients import ClientRule
 from mfa_gate.core.errors import SettingsError
 from mfa_gate.core.origins import origin_of
 from mfa_gate.core.policy import PathRule
@@ -397,3 +398,31 @@ class TestAdmin:
     def test_an_entry_that_names_nobody_is_refused(self, entry: str) -> None:
         with pytest.raises(SettingsError, match=r"^\[admin\] admins"):
             settings(admin=Admin(admins=(entry,)))
+
+
+class TestClients:
+    @pytest.mark.parametrize(
+        ("rule", "named"),
+        [
+            (ClientRule(kind="mobile"), r"\[\[clients\]\] 1 = \"mobile\": name a header"),
+            (ClientRule(kind="mobile", path="/a", value="x"), r"\[\[clients\]\] 1: value"),
+            (ClientRule(kind="mobile", header="X Client"), r"\[\[clients\]\] 1: header"),
+            (ClientRule(kind="mobile", header="Cookie"), r"\[\[clients\]\] 1: header"),
+            (ClientRule(kind="desktop", header="mfa_gate_device"), r"\[\[clients\]\] 1: header"),
+            (ClientRule(kind="desktop", path="sync"), r"\[\[clients\]\] 1: path"),
+            (ClientRule(kind="desktop", user_agent="App/ "), r"\[\[clients\]\] 1: user_agent"),
+        ],
+    )
+    def test_an_entry_by_which_nothing_can_be_told_is_refused(self, rule: ClientRule, named: str) -> None:
+        with pytest.raises(SettingsError, match=f"^{named}"):
+            settings(clients=(rule,))
+
+    def test_an_entry_is_read_from_the_file(self) -> None:
+        data = {
+            "public_url": "http://localhost:8000",
+            "identity": [{"source": "remote_user"}],
+            "store": {"url": "sqlite:///var/lib/gate.db"},
+            "clients": [{"kind": "desktop", "user_agent": "ExampleDesktop/"}],
+        }
+        found = Settings.from_mapping(data, Path("/"), {})
+        assert found.clients == (ClientRule(kind="desktop", user_agent="ExampleDesktop/"),)

@@ -55,6 +55,18 @@ def test_what_weakens_it_asks_for_a_code_and_loses_nothing(house: House) -> None
     )
 
 
+def test_closing_a_kind_of_client_is_saved_and_opening_it_asks_for_a_code(house: House) -> None:
+    root = house.enrolled("root")
+    assert saved(root, close_mobile="1") == 303
+    assert house.store.policy().closed_clients == ("mobile",)
+    assert root.form(POLICIES)["close_mobile"] == "1"
+    root.get(f"/mfa/{POLICIES}")
+    untouched = root.form(POLICIES)
+    del untouched["close_mobile"]
+    assert root.post(f"/mfa/{POLICIES}", untouched).status_code == 422
+    assert house.store.policy().closed_clients == ("mobile",)
+
+
 def test_what_cannot_be_read_is_named(house: House) -> None:
     root = house.enrolled("root")
     for field, name in (("session_hours", "A verification lasts"), ("grace_days", "Grace period")):

@@ -12,10 +12,10 @@ from functools import partial
 from mfa_gate.asgi.answers import Answer, Answers
 from mfa_gate.asgi.quick import QuickWay, peer_of
 from mfa_gate.core.addresses import client_address
-from mfa_gate.core.messages import GateRequest, GateResponse, is_navigation, printable
+from mfa_gate.core.messages import GateRequest, GateResponse, Headers, is_navigation, printable
 from mfa_gate.core.paths import OddPath, canonical_path
 from mfa_gate.core.responses import NEVER_SERVED, method_refused, odd_path, unavailable
-from mfa_gate.door import REQUEST_KEY, AsgiApp, HasParts, Parts, Receive, Scope, Send
+from mfa_gate.door import REQUEST_KEY, AsgiApp, Door, HasParts, Parts, Receive, Scope, Send
 from mfa_gate.flows.checking import Said, Verdict
 from mfa_gate.flows.recall import Basis
 from mfa_gate.watch import CLOSE_CODE
@@ -113,7 +113,7 @@ class _Way:
         """A refusal as a page, where a browser is about to show it."""
         if answer.status < 400 or scope["type"] != "http":
             return answer
-        outline = _outline(scope)
+        outline = _outline(scope, self.door)
         if not is_navigation(outline):
             return answer
         return await self._threads.run(partial(self.door.for_people, answer, outline))
@@ -158,9 +158,7 @@ class _Way:
         path = canonical_path(scope["path"], raw, root_path)
         if isinstance(path, OddPath):
             return path
-        headers = tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
-        )
+        headers = _headers(scope)
         peer = peer_of(scope)
         trusted = self.door.trusted
         forwarded = tuple(value for name, value in headers if name == "x-forwarded-for")
@@ -175,18 +173,25 @@ class _Way:
             peer=peer,
             peer_trusted=peer in trusted,
             client_address=client_address(peer, forwarded, trusted),
+            client=self.door.client(path, headers),
         )
 
 
-def _outline(scope: Scope) -> GateRequest:
+def _outline(scope: Scope, door: Door) -> GateRequest:
     """A request as far as it can be read whatever is wrong with it: enough to tell who asks, and in which language."""
+    headers = _headers(scope)
     return GateRequest(
         path="/",
         method=scope.get("method", "GET"),
         root_path=scope.get("root_path") or "",
-        headers=tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
-        ),
+        headers=headers,
+        client=door.client(scope["path"], headers),
+    )
+
+
+def _headers(scope: Scope) -> Headers:
+    return tuple(
+        (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
     )
 
 

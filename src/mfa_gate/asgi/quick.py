@@ -47,6 +47,7 @@ class QuickWay:
     def __init__(self, door: Door, parts: Parts, answers: Answers) -> None:
         self._trusted = door.trusted
         self._keyed = frozenset(name.encode() for name in door.forwarding.source_headers)
+        self._telling = frozenset(name.encode() for name in door.forwarding.telling) - self._keyed
         self._query_matters = door.query_matters
         self._place = itemgetter(*_PLACE, *(("query_string",) if door.query_matters else ()))
         self._recall: Recall[Payload] = Recall(door.cache, door.clock, door.monotonic)
@@ -56,9 +57,11 @@ class QuickWay:
         self.answer = self._finder(door, parts, answers)
         """(scope, send) → what goes on and where its answer goes; None sends the connection the long way."""
 
-    def _finder(self, door: Door, parts: Parts, answers: Answers) -> Callable[[Scope, Send], Answer | None]:
+    def _finder(  # noqa: C901 - a call more would cost as much as all that is done here
+        self, door: Door, parts: Parts, answers: Answers
+    ) -> Callable[[Scope, Send], Answer | None]:
         harmless, is_plain = self._harmless.names, self._is_plain
-        place, keyed, keyed_by = self._place, self._keyed, self._keyed_by
+        place, keyed, keyed_by, telling = self._place, self._keyed, self._keyed_by, self._telling
         passing_of, rule_of = self._recall.passings.get, self._recall.places.get
         cache, monotonic = door.cache, door.monotonic
 
@@ -69,6 +72,7 @@ class QuickWay:
                 rule = rule_of(place(scope))
                 headers = scope["headers"]
                 cookie = host = None
+                tells: tuple[bytes, ...] = ()
                 for name, value in headers:
                     if name in harmless:
                         continue
@@ -76,9 +80,11 @@ class QuickWay:
                         cookie = value
                     elif name == b"host" and host is None:
                         host = value
+                    elif name in telling:
+                        tells += (name, value)
                     elif not is_plain(name, scope):
                         return None
-                passing = passing_of((cookie, host, keyed_by(scope) if keyed else None, rule))
+                passing = passing_of((cookie, host, keyed_by(scope, tells) if keyed else tells, rule))
                 if passing is None:
                     return None
                 facts, now = passing.facts, monotonic()
@@ -112,7 +118,8 @@ class QuickWay:
         names = [name for name, _ in sent]
         if names.count(b"cookie") != 1 or names.count(b"host") != 1:
             return
-        if not all(name in {b"cookie", b"host"} or self._is_plain(name, scope) for name in names):
+        told_by = {b"cookie", b"host"} | self._telling
+        if not all(name in told_by or self._is_plain(name, scope) for name in names):
             return
         payload = Payload(headers, sent)
         # Security: where the quick way would pass on anything else than was passed on now (a header that names
@@ -120,7 +127,8 @@ class QuickWay:
         if payload.put_into(sent) != headers:
             return
         carried = dict(sent)
-        keyed = self._keyed_by(scope) if self._keyed else None
+        tells = tuple(part for pair in sent if pair[0] in self._telling for part in pair)
+        keyed = self._keyed_by(scope, tells) if self._keyed else tells
         try:
             place = self._place(scope)
         except KeyError:
@@ -133,9 +141,9 @@ class QuickWay:
             return peer_of(scope) in self._trusted
         return name in self._harmless.names or self._harmless.learn(name)
 
-    def _keyed_by(self, scope: Scope) -> Hashable:
-        """What attributes beside the cookies: the peer, and the headers of an identity source."""
-        return peer_of(scope), *(pair for pair in scope["headers"] if pair[0] in self._keyed)
+    def _keyed_by(self, scope: Scope, tells: tuple[bytes, ...]) -> Hashable:
+        """What attributes or tells the client beside the cookies: the peer, and the headers of an identity source."""
+        return peer_of(scope), tells, *(pair for pair in scope["headers"] if pair[0] in self._keyed)
 
 
 def peer_of(scope: Scope) -> str:

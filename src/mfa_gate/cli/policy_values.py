@@ -13,7 +13,7 @@ from mfa_gate.core.policy_changes import PolicyChanges
 _SWITCH: Final = {"true": True, "on": True, "false": False, "off": False}
 _UNITS: Final = {"": 1, "s": 1, "min": 60, "h": HOUR, "d": DAY}
 _SPAN: Final = re.compile(r"(\d{1,9})(s|min|h|d|)", re.ASCII)
-_LISTS: Final = ("required_groups", "left_out_groups", "allowed_factors", "group_factors")
+_LISTS: Final = ("required_groups", "left_out_groups", "allowed_factors", "group_factors", "closed_clients")
 _SWITCHES: Final = ("require_two_step", "remind_while_off", "grace_anew")
 NAMES: Final = tuple(field.name for field in msgspec.structs.fields(PolicyChanges))
 

@@ -7,6 +7,7 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, FactorKind, Identity
 from mfa_gate.core.assurance import is_fresh, powers
+from mfa_gate.core.clients import ClientKind
 from mfa_gate.core.policy import (
     PUT_OFF_SECONDS,
     PathRule,
@@ -30,7 +31,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     source which named the person does not understand. `preflight`: a CORS question, which never bears credentials.
     `foreign_host`: it was addressed to a host that is not ours. `cross_site`: a browser says that another site asked.
     `granted`: a break-glass grant is good for the person whom it names. `navigates`: a browser is about to show what
-    it asked for, so that a page of ours may come in between.
+    it asked for, so that a page of ours may come in between. `client`: what kind of client the settings tell it for.
     """
 
     rule: PathRule
@@ -43,6 +44,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     cross_site: bool = False
     granted: bool = False
     navigates: bool = False
+    client: ClientKind = "web"
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +152,7 @@ UNCLAIMED = (
 FOREIGN_HOST = "This portal is not reached under that host name."
 SPELLING = "This spelling of the user name is not the one the account was first seen with."
 INACTIVE = "This account is not active."
+CLOSED = "Your organization does not take this kind of client."
 
 
 def decide(visit: Visit, known: Known | None, now: int) -> Decision:
@@ -169,6 +172,8 @@ def _gated(visit: Visit, known: Known | None, now: int) -> Decision:
     if known is None:
         return _blindly(visit)
     account, policy = known.account, known.policy
+    if visit.client in policy.closed_clients:
+        return Deny(reason=CLOSED)
     asked = policy.require_two_step or known.others_two_step or (account is not None and account.has_factor)
     if asked and visit.foreign_host:
         return Malformed(reason=FOREIGN_HOST, status=421)

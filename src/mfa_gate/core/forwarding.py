@@ -20,11 +20,13 @@ class Forwarding(msgspec.Struct, frozen=True, kw_only=True):
     """Wiring of what is taken out and put in.
 
     `our_cookies` never reach the portal. `source_headers` (folded) go on as judged from a trusted peer, and are removed
-    otherwise. `tell` adds the `Remote-*` headers. The `stranger_*` collections are the portal's credentials.
+    otherwise. `telling` (folded) tell what client asks. `tell` adds the `Remote-*` headers. The `stranger_*`
+    collections are the portal's credentials.
     """
 
     our_cookies: tuple[str, ...]
     source_headers: frozenset[str] = frozenset()
+    telling: frozenset[str] = frozenset()
     tell: bool = False
     stranger_cookies: tuple[str, ...] = ()
     stranger_headers: frozenset[str] = frozenset({"authorization"})
@@ -35,6 +37,7 @@ class Forwarding(msgspec.Struct, frozen=True, kw_only=True):
         folded = fold_header(name)
         return (
             folded in self.source_headers
+            or folded in self.telling
             or folded in self.stranger_headers
             or folded in _ALWAYS_SPECIAL
             or is_ours(name, frozenset())

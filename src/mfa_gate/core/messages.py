@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from mfa_gate.core.clients import DEVICE_HEADER, ClientKind
+
 Headers = tuple[tuple[str, str], ...]
 """Header lines in the order received: lower-case names, latin-1 values."""
 
@@ -31,6 +33,8 @@ class GateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The peer, or the forwarded address that it is believed for."""
     remote_user: str | None = None
     """`REMOTE_USER` as the server itself set it; never from a header."""
+    client: ClientKind = "web"
+    """The kind of client that it says it is of, as the settings tell kinds."""
 
     def header(self, name: str) -> str | None:
         """The first value of a header (lower-case name), or None. Where a second one matters use `values`."""
@@ -54,7 +58,7 @@ class GateResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_navigation(request: GateRequest) -> bool:
     """True if a browser is about to show the answer as a page, so that a 303 to one of ours helps."""
-    if request.kind == "websocket":
+    if request.kind == "websocket" or not speaks_html(request):
         return False
     modes = request.values("sec-fetch-mode")
     if modes or any(name.startswith("sec-fetch-") for name, _ in request.headers):
@@ -63,6 +67,11 @@ def is_navigation(request: GateRequest) -> bool:
         return False
     ranges = ",".join(request.values("accept")).split(",")
     return any(media_range.partition(";")[0].strip().lower() == "text/html" for media_range in ranges)
+
+
+def speaks_html(request: GateRequest) -> bool:
+    """False for mobile and desktop clients, which are never sent a page or elsewhere, whatever they say they accept."""
+    return request.client == "web" and not request.values(DEVICE_HEADER)
 
 
 def printable(text: str, limit: int = 200) -> str:

@@ -9,6 +9,7 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, FactorKind, fold_subject
 from mfa_gate.core.assurance import SKEW_SECONDS
+from mfa_gate.core.clients import NativeKind
 from mfa_gate.core.paths import fold_path
 from mfa_gate.core.throttle import FOREVER
 
@@ -50,6 +51,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     group_factors: tuple[GroupFactors, ...] = ()
     session_ttl_seconds: int = 12 * HOUR
     idle_ttl_seconds: int = HOUR // 2
+    closed_clients: tuple[NativeKind, ...] = ()
+    """The kinds of client that get nothing here, whoever uses them."""
     longest_exemption_seconds: int = 90 * DAY
     grace_seconds: int = 0
     """How long people who never had two-step may put it off; 0: not at all."""

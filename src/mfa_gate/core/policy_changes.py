@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import FactorKind
+from mfa_gate.core.clients import NativeKind
 from mfa_gate.core.events import ORG, Actor, Event
 from mfa_gate.core.messages import printable
 from mfa_gate.core.policy import DAY, HOUR, GraceFrom, GroupFactors, Policy
@@ -19,6 +20,7 @@ PolicyField = Literal[
     "group_factors",
     "session_ttl_seconds",
     "idle_ttl_seconds",
+    "closed_clients",
     "grace_seconds",
     "grace_from",
     "first_required_at",
@@ -55,6 +57,7 @@ class PolicyChanges(msgspec.Struct, frozen=True, kw_only=True):
     group_factors: tuple[GroupFactors, ...] | None = None
     session_ttl_seconds: int | None = None
     idle_ttl_seconds: int | None = None
+    closed_clients: tuple[NativeKind, ...] | None = None
     grace_seconds: int | None = None
     grace_from: GraceFrom | None = None
     grace_anew: bool = False
@@ -93,6 +96,7 @@ def changed(before: Policy, changes: PolicyChanges, now: int) -> Policy | Unfit:
         left_out_groups=_each_once(after.left_out_groups),
         allowed_factors=tuple(dict.fromkeys(after.allowed_factors)),
         group_factors=tuple(rule for rule in after.group_factors if rule.group.strip()),
+        closed_clients=tuple(sorted(set(after.closed_clients))),
         first_required_at=since or (now if after.require_two_step else 0),
     )
     return _misfit(after) or after
@@ -119,6 +123,7 @@ def weakens(before: Policy, after: Policy) -> bool:
         or not _takes_away(before.group_factors, after.group_factors)
         or after.session_ttl_seconds > before.session_ttl_seconds
         or after.idle_ttl_seconds > before.idle_ttl_seconds
+        or not set(before.closed_clients) <= set(after.closed_clients)
         or after.grace_seconds > before.grace_seconds
         or (after.grace_from != before.grace_from and after.grace_seconds > 0)
         or after.first_required_at > before.first_required_at > 0

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, account_id
+from mfa_gate.core.clients import ClientRule, rules_at
 from mfa_gate.core.cookies import own_values
 from mfa_gate.core.decision import (
     Allow,
@@ -60,6 +61,7 @@ class Bearings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str
     cookie_name: str
     store_id: str
+    clients: tuple[ClientRule, ...] = ()
     observing: bool = False
     narrow_cookie: bool = False
 
@@ -74,6 +76,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     would_have: Decision | None = None
     unclaimed: tuple[str, ...] = ()
     """Carriers of credentials that nobody claimed; `AllowWithout` goes on without them."""
+    told_by_path: tuple[int, ...] = ()
+    """What the path says of the kind of client; see `core.clients.rules_at`."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -142,7 +146,7 @@ class Checker:
 
     def _check(self, request: GateRequest, look: Look, said: Said | None) -> Verdict:
         now = int(self._clock())
-        visit = Visit(rule=self.rule(request), method=request.method)
+        visit = Visit(rule=self.rule(request), method=request.method, client=request.client)
         known: Known | None = None
         cached: CachedFacts | None = None
         bears_session = True
@@ -169,7 +173,14 @@ class Checker:
             # signing in anew.
             lost = visit.rule.kind in {"sign_in", "sign_out"} and bears_session
             decision = Unavailable() if lost else self._decide(request, visit, None, now, look=look)
-        verdict = Verdict(decision=decision, visit=visit, known=known, cached=cached, unclaimed=unclaimed)
+        verdict = Verdict(
+            decision=decision,
+            visit=visit,
+            known=known,
+            cached=cached,
+            unclaimed=unclaimed,
+            told_by_path=rules_at(self._bearings.clients, request.path),
+        )
         return self._observed(verdict) if self._bearings.observing else verdict
 
     def forget_policy(self) -> None:

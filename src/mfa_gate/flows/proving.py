@@ -161,6 +161,7 @@ def open_session(
         created_at=now,
         expires_at=now + visitor.policy.session_ttl_seconds,
         touched_at=now,
+        client=visitor.client,
         user_agent=visitor.user_agent,
         address=visitor.actor.address,
     )

@@ -20,7 +20,7 @@ PLACES = 20_000
 
 P = TypeVar("P")
 Key = tuple[Hashable, Hashable, Hashable, int | None]
-"""Cookie line, host, whatever else attributes, and the identity of the rule."""
+"""Cookie line, host, whatever else attributes or tells the client, and the number of what the place says."""
 
 
 class Basis(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +54,8 @@ class Recall(Generic[P]):
         """Whose facts they are, and the clock of their ages."""
         self.passings: OrderedDict[Key, Passing[P]] = OrderedDict()
         self.places: dict[Hashable, int] = {}
-        """Place → the identity of the rule that fits (rules live as long as the process)."""
+        """Place → number of what it says: which rule fits (rules live as long as the process), and of the client."""
+        self._numbers: dict[Hashable, int] = {}
         self._lock = Lock()
 
     def remember(
@@ -88,8 +89,9 @@ class Recall(Generic[P]):
         with self._lock:
             if len(self.places) >= PLACES:
                 self.places.clear()
-            rule = self.places[place] = id(visit.rule)
-            key: Key = (*credentials, rule)
+            said = (id(visit.rule), verdict.told_by_path)
+            number = self.places[place] = self._numbers.setdefault(said, len(self._numbers))
+            key: Key = (*credentials, number)
             self.passings[key] = Passing(facts, Basis(visit, facts), told, payload)
             self.passings.move_to_end(key)
             while len(self.passings) > CAPACITY:

@@ -6,6 +6,7 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, Identity
 from mfa_gate.core.assurance import Power, is_fresh, powers
+from mfa_gate.core.clients import ClientKind
 from mfa_gate.core.decision import Allow, Decision, Enroll, Paused, Verify
 from mfa_gate.core.events import Actor
 from mfa_gate.core.messages import GateRequest, printable
@@ -34,6 +35,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     sign_in: str
     actor: Actor
     user_agent: str
+    client: ClientKind = "web"
 
     def may(self, power: Power, now: int, max_age: int = FRESH_SECONDS) -> bool:
         """True if the live session has this power, and its verification is at most `max_age` seconds old."""
@@ -78,4 +80,5 @@ def visitor_of(
             surface=surface,
         ),
         user_agent=printable(request.header("user-agent") or "", 200),
+        client=verdict.visit.client,
     )

@@ -11,11 +11,12 @@ from typing import Final, Literal, Self
 import msgspec
 
 from mfa_gate.core.accounts import Account, Identity, account_id
+from mfa_gate.core.clients import ClientRule
 from mfa_gate.settings import reading
 from mfa_gate.settings.audit import Audit
 from mfa_gate.settings.mail import Mail
 from mfa_gate.settings.roster import Roster
-from mfa_gate.settings.sections import Admin, Anchor, Keys, Portal, Store, set_field
+from mfa_gate.settings.sections import Admin, Anchor, Keys, Portal, Store, check_client, set_field
 from mfa_gate.settings.sources import FlaskSession, HeaderUser, RemoteUser, SourceSettings, StarletteSession
 from mfa_gate.settings.values import (
     host_of,
@@ -29,7 +30,6 @@ from mfa_gate.settings.values import (
 )
 
 LATER: Final = {
-    "clients": "mobile and desktop clients",
     "metrics": "metrics",
     "oidc": "OpenID Connect",
     "server": "the gate as a server of its own",
@@ -73,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose forwarded headers are believed."""
     portal: Portal = Portal()
+    clients: tuple[ClientRule, ...] = ()
     keys: Keys = Keys()
     anchor: Anchor = Anchor()
     audit: Audit = Audit()
@@ -87,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         proxies = tuple(str(network(text, "trusted_proxies")) for text in self.trusted_proxies)
         set_field(self, "trusted_proxies", proxies)
         self._check_sources()
+        for number, rule in enumerate(self.clients, 1):
+            check_client(rule, f"[[clients]] {number}")
         for key in ("admins", "help_desk"):
             for entry in getattr(self.admin, key):
                 self._check_entry(key, entry)

@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from mfa_gate.core.clients import ClientRule
+from mfa_gate.core.headers import fold_header, is_ours
 from mfa_gate.core.policy import PathRule
 from mfa_gate.settings.store_urls import (
     LATER_SCHEMES,
@@ -32,6 +34,7 @@ _ABSOLUTE: Final = re.compile(r"sqlite:(?:/|///|////)([^/?#][^?#]*)")
 _RELATIVE: Final = re.compile(r"sqlite:([^/?#][^?#]*)")
 _METHOD: Final = re.compile(r"[A-Z][A-Z-]*")
 _MAX_AGE: Final = 24 * 3600
+_NO_CLIENT: Final = frozenset({"cookie", "host", "authorization", "user-agent"})
 RULE_KINDS: Final = ("sign_in", "sign_out", "public", "step_up")
 
 
@@ -154,6 +157,23 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     setup_code: bool = True
     """Whether the first enrollment of administrators and of the help desk needs a code that `mfa-gate admin-code`
     prints (`mfa-gate init` prints one for each listed administrator); a demo waives it."""
+
+
+def check_client(rule: ClientRule, at: str) -> None:
+    """Refuse an entry of `[[clients]]` that tells nothing, or by what cannot tell it."""
+    told = rule.header or rule.path or rule.user_agent
+    require(told, at, rule.kind, "name a header, a path or a user_agent by which it is told.")
+    require(rule.header or not rule.value, f"{at}: value", rule.value, "name the header that has it.")
+    if rule.header:
+        where = f"{at}: header"
+        require(is_token(rule.header), where, rule.header, "this is not a header's name.")
+        taken = fold_header(rule.header) in _NO_CLIENT or is_ours(rule.header, frozenset())
+        require(not taken, where, rule.header, "the gate reads this header for something else. Name another.")
+    for key, text in (("value", rule.value), ("user_agent", rule.user_agent)):
+        whole = text.strip() == text and text.isascii() and is_plain(text)
+        require(whole, f"{at}: {key}", text, "write it in ASCII, without blanks around.")
+    if rule.path:
+        path_of_ours(rule.path, f"{at}: path")
 
 
 def set_field(struct: msgspec.Struct, name: str, value: object) -> None:

@@ -130,6 +130,12 @@ credentials = []    # "cookie:remember_token", "header:X-Api-Key", "query:token"
 [[identity]]
 source = {source}
 {source_keys}
+# How mobile and desktop clients are told from browsers: by a header, a path or a part of their User-Agent. They are
+# never sent a page, only problem+json. The first entry that fits decides.
+# [[clients]]
+# kind = "mobile"    # or "desktop"
+# user_agent = "ExampleMobile/"    # or header = "X-Example-Client" (and value = "mobile"), or path = "/api/mobile/"
+
 # redis:// (rediss:// beyond this machine) where more than one process serves the portal; a URL with a password as
 # "env:NAME". SQLite is one file, for the processes of one machine.
 [store]

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
 from mfa_gate.core.accounts import FactorKind
+from mfa_gate.core.clients import NativeKind
 from mfa_gate.core.impact import ListName
 from mfa_gate.core.policy import GraceFrom, GroupFactors, Policy
 from mfa_gate.core.policy_changes import (
@@ -77,6 +78,16 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
     idle_ttl_seconds: (
         Annotated[int, Meta(ge=_LEAST["idle_ttl_seconds"], le=_MOST["idle_ttl_seconds"])] | UnsetType
     ) = UNSET
+    closed_clients: (
+        Annotated[
+            list[NativeKind],
+            Meta(
+                max_length=len(get_args(NativeKind)),
+                description="Kinds of client that get nothing, whoever uses them.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     grace_seconds: (
         Annotated[
             int,
@@ -115,6 +126,7 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
     def changes(self) -> PolicyChanges:
         """What is to be changed, as the flows take it."""
         kinds, of_groups = given(self.allowed_factors), given(self.group_factors)
+        closed = given(self.closed_clients)
         return PolicyChanges(
             require_two_step=given(self.require_two_step),
             remind_while_off=given(self.remind_while_off),
@@ -124,6 +136,7 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
             group_factors=None if of_groups is None else tuple(each.rule() for each in of_groups),
             session_ttl_seconds=given(self.session_ttl_seconds),
             idle_ttl_seconds=given(self.idle_ttl_seconds),
+            closed_clients=None if closed is None else tuple(closed),
             grace_seconds=given(self.grace_seconds),
             grace_from=given(self.grace_from),
             grace_anew=self.grace_anew,
@@ -150,6 +163,7 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
     group_factors: tuple[GroupFactors, ...]
     session_ttl_seconds: int
     idle_ttl_seconds: int
+    closed_clients: tuple[NativeKind, ...]
     grace_seconds: int
     grace_from: GraceFrom
     first_required_at: Annotated[
@@ -173,6 +187,7 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
             group_factors=policy.group_factors,
             session_ttl_seconds=policy.session_ttl_seconds,
             idle_ttl_seconds=policy.idle_ttl_seconds,
+            closed_clients=policy.closed_clients,
             grace_seconds=policy.grace_seconds,
             grace_from=policy.grace_from,
             first_required_at=policy.first_required_at or None,

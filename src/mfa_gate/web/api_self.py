@@ -30,7 +30,7 @@ def _status(call: Call, _: Nothing) -> GateResponse:
     return call.answer(
         State(
             subject=account.subject,
-            client="web",
+            client=visitor.client,
             state=_state(visitor, required=stands.required),
             factors=usable_factors(account, visitor.policy),
             policy=Asked(required=stands.required, deadline=stands.deadline),

@@ -17,8 +17,8 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from mfa_gate.core.errors import StoreUnavailable
-from mfa_gate.core.messages import GateResponse, printable
-from mfa_gate.core.responses import redirect
+from mfa_gate.core.messages import GateResponse, printable, speaks_html
+from mfa_gate.core.responses import problem, redirect
 from mfa_gate.web import (
     account_pages,
     admin_act_pages,
@@ -103,6 +103,11 @@ PAGES: Mapping[str, Table] = {
 }
 
 
+_PAGES_ONLY = problem(
+    404, "not_found", "This is a page for browsers. What clients need is in the API, under api/v1 beside it."
+)
+
+
 def create_web_app(services: Services) -> Starlette:
     """The app behind the doors: it takes calls whose path is below the mount, with the judged request beside them."""
     from mfa_gate.web.api import api_routes  # noqa: PLC0415 -- a portal without API clients starts without it
@@ -111,7 +116,10 @@ def create_web_app(services: Services) -> Starlette:
     desk = _Desk(services)
     app = Starlette(
         routes=[
-            *(desk.route(path, table) for path, table in PAGES.items()),
+            *(
+                desk.route(path, table, for_browsers=not path.startswith("/healthz/"))
+                for path, table in PAGES.items()
+            ),
             desk.route("/logo", {"GET": statics.logo_from(services.logo)}),
             desk.route("/static/theme.css", {"GET": statics.show_theme}, quick=True),
             desk.route("/static/{name:path}", {"GET": statics.show_asset}, quick=True),
@@ -132,11 +140,16 @@ class _Desk:
         self._services = services
         self._threads = Threads(THREADS)
 
-    def route(self, path: str, table: Table, *, quick: bool = False) -> Route:
-        """The one route of a path. `quick`: its handlers wait for nothing, and need no thread."""
+    def route(self, path: str, table: Table, *, quick: bool = False, for_browsers: bool = False) -> Route:
+        """The one route of a path. `quick`: its handlers wait for nothing, and need no thread.
+
+        `for_browsers`: no other client is let in, since nothing here speaks its language.
+        """
 
         async def answer(request: Request) -> Response:
             method = "GET" if request.method == "HEAD" else request.method
+            if for_browsers and not speaks_html(gate_request(request.scope)):
+                return said(_PAGES_ONLY)
             call = await self._call(request)
             return said(
                 _answered(table[method], call) if quick else await self._in_thread(table[method], call),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TypeVar, get_args
 
 from mfa_gate.core.accounts import FactorKind
+from mfa_gate.core.clients import NativeKind
 from mfa_gate.core.policy import DAY, HOUR, GraceFrom, GroupFactors, Policy
 from mfa_gate.core.policy_changes import SETTABLE, Difference, PolicyChanges, PolicyField
 from mfa_gate.web.forms import Form
@@ -14,6 +15,7 @@ from mfa_gate.web.policy_views import ChangeLine, PolicyFields, WayAllowed
 
 Value = TypeVar("Value")
 KINDS: tuple[FactorKind, ...] = get_args(FactorKind)
+NATIVE: tuple[NativeKind, ...] = get_args(NativeKind)
 MINUTE = 60
 LONGEST_NUMBER = 12
 
@@ -35,6 +37,7 @@ def fields_of(policy: Policy, *, grace_anew: bool = False, reason: str = "") -> 
         ),
         session_hours=_shown(policy.session_ttl_seconds, HOUR),
         idle_minutes=_shown(policy.idle_ttl_seconds, MINUTE),
+        closed=policy.closed_clients,
         grace_days=_shown(policy.grace_seconds, DAY),
         grace_from=policy.grace_from,
         grace_counts_from=policy.first_required_at or None,
@@ -65,6 +68,7 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         return "longest_exemption_seconds"
     if counts_from is None:
         return "grace_from"
+    closed = tuple(sorted(kind for kind in NATIVE if form.get(f"close_{kind}") == "1"))
     allowed = tuple(kind for kind in KINDS if form.get(f"allow_{kind}") == "1")
     return PolicyChanges(
         require_two_step=_if_new(switch, base.require_two_step),
@@ -76,6 +80,7 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         group_factors=_group_factors(form, base),
         session_ttl_seconds=_if_new(session, base.session_ttl_seconds),
         idle_ttl_seconds=_if_new(idle, base.idle_ttl_seconds),
+        closed_clients=_if_new(closed, base.closed_clients),
         grace_seconds=_if_new(grace, base.grace_seconds),
         grace_from=_if_new(counts_from, base.grace_from),
         grace_anew=form.get("grace_anew") == "1",
@@ -93,6 +98,7 @@ _PARTS: tuple[tuple[str, tuple[PolicyField, ...]], ...] = (
     ("groups", ("required_groups", "left_out_groups")),
     ("ways", ("allowed_factors", "group_factors")),
     ("times", ("session_ttl_seconds", "idle_ttl_seconds")),
+    ("clients", ("closed_clients",)),
     ("exemptions", ("longest_exemption_seconds",)),
     ("remind", ("remind_while_off",)),
 )

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from mfa_gate.core.accounts import FactorKind
+from mfa_gate.core.clients import NativeKind
 from mfa_gate.core.policy import GraceFrom
 from mfa_gate.core.policy_changes import PolicyField
 from mfa_gate.web.views import CodeProblem, Pause
@@ -64,6 +65,7 @@ class PolicyFields(Struct, frozen=True, kw_only=True):
     )
     session_hours: str = "12"
     idle_minutes: str = "30"
+    closed: tuple[NativeKind, ...] = ()
     grace_days: str = "0"
     grace_from: GraceFrom = "policy"
     grace_counts_from: int | None = None

@@ -13,7 +13,7 @@ from mfa_gate.core.addresses import client_address
 from mfa_gate.core.messages import GateRequest, GateResponse, Headers
 from mfa_gate.core.paths import OddPath, canonical_wsgi_path
 from mfa_gate.core.responses import NEVER_SERVED, method_refused, odd_path, unavailable
-from mfa_gate.door import REQUEST_KEY, HasParts, Parts
+from mfa_gate.door import REQUEST_KEY, Door, HasParts, Parts
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.recall import Basis
 from mfa_gate.wsgi.answers import Answer, Answers
@@ -79,7 +79,7 @@ class _Way:
             answer = unavailable()
         if isinstance(answer, GateResponse):
             if answer.status >= 400:
-                answer = self.door.for_people(answer, _outline(environ))
+                answer = self.door.for_people(answer, _outline(environ, self.door))
             return _answer(environ, start_response, answer)
         if isinstance(answer, GateRequest):
             environ[REQUEST_KEY] = answer
@@ -154,16 +154,19 @@ class _Way:
             peer_trusted=peer in trusted,
             client_address=client_address(peer, forwarded, trusted),
             remote_user=environ.get("REMOTE_USER") or None,
+            client=self.door.client(path, headers),
         )
 
 
-def _outline(environ: "WSGIEnvironment") -> GateRequest:
+def _outline(environ: "WSGIEnvironment", door: Door) -> GateRequest:
     """A request as far as it can be read whatever is wrong with it: enough to tell who asks, and in which language."""
+    headers = _headers(environ)
     return GateRequest(
         path="/",
         method=environ["REQUEST_METHOD"],
         root_path=environ.get("SCRIPT_NAME", "").encode("latin-1").decode("utf-8", "replace"),
-        headers=_headers(environ),
+        headers=headers,
+        client=door.client(environ.get("PATH_INFO", ""), headers),
     )
 
 

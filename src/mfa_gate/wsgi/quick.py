@@ -7,6 +7,7 @@ request of a verified person runs through `answer` and little else, hence a clos
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
+from mfa_gate.core.clients import DEVICE_HEADER
 from mfa_gate.door import Door, Harmless, Parts
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.recall import Recall
@@ -40,9 +41,13 @@ class QuickWay:
         self._keyed = tuple(
             "HTTP_" + name.upper().replace("-", "_") for name in sorted(door.forwarding.source_headers)
         )
-        self._more = (*self._keyed, "REMOTE_USER", "REMOTE_ADDR")
-        self._looks_beside = bool(self._keyed) or door.reads_remote_user
-        anyway = _READ_ANYWAY.union(self._keyed)
+        telling = tuple(
+            "HTTP_" + name.upper().replace("-", "_")
+            for name in sorted(door.forwarding.telling - {DEVICE_HEADER})
+        )
+        self._more = (*self._keyed, *telling, "REMOTE_USER", "REMOTE_ADDR")
+        self._looks_beside = bool(self._keyed or telling) or door.reads_remote_user
+        anyway = _READ_ANYWAY.union(self._keyed, telling)
         self._harmless: Harmless[str] = Harmless(
             lambda name: (
                 name not in anyway and name.startswith("HTTP_") and door.forwarding.is_special(name[5:])
