@@ -21,7 +21,7 @@ from mfa_gate.stores.index import (
     scopes_of,
 )
 from mfa_gate.stores.redis_connection import Server
-from mfa_gate.stores.redis_index import MOST_SHARED, TIME, set_of
+from mfa_gate.stores.redis_index import MOST_SHARED, STARTS, TIME, set_of
 from mfa_gate.stores.redis_keys import GROUPS, SHARDS, key, shard_of
 from mfa_gate.stores.redis_pages import Piece, Want, first_of
 from mfa_gate.stores.redis_records import Answers, pairs
@@ -144,16 +144,20 @@ class _Look:
 
     def walk(self, shard: str, after: Spot | None, number: int) -> Call:
         """What to ask of a shard for the next of its people."""
-        kind, scope = "times" if self._time else "names", self._scopes[0]
-        sets = [(kind, scope), ("until", scope), (self._own, scope)]
+        scope = self._scopes[0]
+        sets = [("until", scope), (self._own, scope)]
         sets += [(text, EVERYONE) for text in ("names", "emails", "logins")]
-        sets += [("starts", self._prefix[:1])]
+        sets += [(kind, self._prefix[:STARTS]) for kind in ("starts", "others")]
         # Who is found by a text is in everybody's set of texts, and has to be looked for in the scope.
         further = self._scopes[(0 if self._prefix and scope != EVERYONE else 1) :]
         sets += [("names", each) for each in further]
         return Call(
             WALK,
-            tuple(key(shard, set_of(each, part.stands, of)) for part in self._parts for each, of in sets),
+            tuple(
+                key(shard, set_of(each, part.stands, of))
+                for part in self._parts
+                for each, of in [(self._kind(part), scope), *sets]
+            ),
             (
                 "down" if self.descending else "up",
                 self._beginning(after),
@@ -165,10 +169,14 @@ class _Look:
                 self._time,
                 int(scope == EVERYONE),
                 FEW,
-                len(sets),
+                1 + len(sets),
                 *(said for part in self._parts for said in (*_says(part), int(part.stands in NEW))),
             ),
         )
+
+    def _kind(self, part: Part) -> str:
+        """In which sets a part is in order. Nobody who is new was ever verified."""
+        return "times" if self._time and part.stands not in NEW else "names"
 
     def found(self, before: Spot | None, end: bytes, members: bytes) -> Piece[Spot]:
         """What a source has answered."""

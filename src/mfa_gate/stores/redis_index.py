@@ -7,14 +7,15 @@ NUL:
     emails:<stands>           e-mail, name, id, time       unless the name begins with the e-mail
     logins:<stands>           subject, name, id, time      unless one of the others begins with it; before both stands a
                               digit: how many characters they begin with as the name does
+    others:<stands>:<ab>      name, id, e-mail, subject    if one of the last two begins so, and the name does not
     times:<stands>            time and name, id, e-mail, subject
-    starts:<stands>:<c>       likewise, of whom a text begins with this character; not of who is new, whose time is none
+    starts:<stands>:<ab>      likewise                     if any text begins so
     until:<stands>            name, id     the score is until when: of those who stand so for a while only
     first_seen:<stands>       name, id     the score is from when their own time counts: of those who are new
     created:<stands>          name, id     likewise
     names:<stands>:<scope>    name, id     likewise times:, which begins with the time, and the last three
 
-A scope is a group, or who was never seen. So a list with a filter is one range, and a counter is a size.
+Nobody who is new has a time, nor is in sets that are in order of time. A scope is a group, or who was never seen. So a list with a filter is one range, and a counter is a size.
 
 Beside them a hash, `groups`, keeps the size of each set of names of a group, so that all groups are known.
 """
@@ -28,6 +29,8 @@ Entries = dict[tuple[str, str], int]
 
 TIME: Final = 9
 """Hex digits of a time."""
+STARTS: Final = 2
+"""With so many characters a text begins, by whose beginning people are put together."""
 MOST_SHARED: Final = 8
 """This many characters, or more, that are shared with another text are one digit."""
 
@@ -45,19 +48,24 @@ def entries_of(account_id: str, row: IndexRow | None) -> Entries:
     time, who = f"{row.last_verified_at:0{TIME}x}", f"{row.name_key}\0{account_id}"
     found: Entries = {
         (set_of("names", row.stands), f"{who}\0{email}\0{subject}\0{time}"): 0,
-        (set_of("times", row.stands), f"{time}{who}\0{email}\0{subject}"): 0,
     }
     # A text that another one begins with is found through that one.
     for kind, text, known in (("emails", email, row.email_shared), ("logins", subject, row.subject_shared)):
         if known < len(text):
             same = min(shared(text, row.name_key), MOST_SHARED)
             found[set_of(kind, row.stands), f"{same}{text}\0{who}\0{time}"] = 0
-    starts = () if row.stands in NEW else {text[:1] for text in (row.name_key, email, subject) if text}
-    for start in starts:
-        found[set_of("starts", row.stands, start), f"{time}{who}\0{email}\0{subject}"] = 0
+    texts, begin = f"{who}\0{email}\0{subject}", row.name_key[:STARTS]
+    others = {text[:STARTS] for text in (email, subject) if text}
+    for start in others - {begin}:
+        found[set_of("others", row.stands, start), texts] = 0
+    if row.stands not in NEW:
+        found[set_of("times", row.stands), f"{time}{texts}"] = 0
+        for start in others | {begin}:
+            found[set_of("starts", row.stands, start), f"{time}{texts}"] = 0
     for scope in row.scopes:
         found[set_of("names", row.stands, scope), who] = 0
-        found[set_of("times", row.stands, scope), f"{time}{who}"] = 0
+        if row.stands not in NEW:
+            found[set_of("times", row.stands, scope), f"{time}{who}"] = 0
     for scope in (EVERYONE, *row.scopes):
         if row.stands in FADING:
             found[set_of("until", row.stands, scope), who] = row.until

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.events import ORG
-from mfa_gate.stores.index import STANDS, index_of
+from mfa_gate.stores.index import NEW, index_of
 from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_index import entries_of, size_of
 from mfa_gate.stores.redis_keys import FIRST, GROUPS, SHARDS, key
@@ -25,7 +25,7 @@ _FIRST_LISTS: Final = (
     "paused",
 )
 """The sorted sets of layout 1."""
-_SECOND_LISTS: Final = tuple(f"subjects:{stands}" for stands in STANDS)
+_SECOND_LISTS: Final = ("subjects:*", *(f"times:{stands}*" for stands in NEW))
 """The sorted sets of layouts 2 and 3 that are no more."""
 
 
@@ -36,7 +36,10 @@ def bring_up_to_date(server: Server, answers: Answers, layout: int) -> None:
     for shard in SHARDS:
         for part in server.scan("HSCAN", key(shard, "accounts"), count=500):
             _place_all(server, answers, shard, part)
-        server.put_all([("UNLINK", *(key(shard, name) for name in (*_FIRST_LISTS, *_SECOND_LISTS)))])
+        server.put_all([("UNLINK", *(key(shard, name) for name in _FIRST_LISTS))])
+    for lists in _SECOND_LISTS:
+        for part in server.scan("SCAN", match=f"mfa:*:{lists}"):
+            server.put_all([("UNLINK", name) for name in part])
     for part in server.scan("SCAN", match="mfa:*:names:*"):
         _tally_all(server, [name.decode(errors="replace") for name in part])
     # The first shard says for all of them how far it has come, and so comes last.

@@ -1,13 +1,15 @@
 -- Some people of a shard in order who fit. KEYS: for each part of them 1 the set to walk through, 2 until when they stand
--- so, 3 from when their own time counts, 4 the names, 5 the e-mails and 6 the subjects of everybody who stands so, 7 those
--- in order of time of whom a text begins with the prefix's first character, then sets of names in which they must be, too.
+-- so, 3 from when their own time counts, 4 the names, 5 the e-mails and 6 the subjects of everybody who stands so; of whom
+-- a text begins with the prefix's first two characters, 7 in order of time, and 8 in order of names where the name does
+-- not begin so; then sets of names in which they must be, too.
 -- ARGV: 1 'up' or 'down', 2 where to begin, 3 how many, 4 and 5 bounds of the second and third set, 6 '' or a prefix of
--- name, e-mail or subject, 7 how many characters it has at most that matter, 8 how many characters of time stand before a
--- name, 9 '1' if e-mail and subject follow it, 10 how few are looked at all by their time, 11 how many keys a part has;
--- then for each part whether its second and third set say more than those bounds, and whether nobody has a time.
+-- name, e-mail or subject, 7 how many characters it has at most that matter, less one, 8 how many characters of time stand
+-- before a name, 9 '1' if e-mail and subject follow it, 10 how few are looked at all by their time, 11 how many keys a part
+-- has; then for each part whether its second and third set say more than those bounds, and whether nobody in it has a time:
+-- its first set is in order of names then.
 -- Answers {how far it looked, '' at the end; time, name and id of those found, joined by 0xFF}.
 local up, from, wanted, prefix = ARGV[1] == 'up', ARGV[2], tonumber(ARGV[3]), ARGV[6]
-local time, whole, few, width = tonumber(ARGV[8]), ARGV[9] == '1', tonumber(ARGV[10]), tonumber(ARGV[11])
+local longest, time, whole, few = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1', tonumber(ARGV[10])
 local find, sub, byte, rep, call = string.find, string.sub, string.byte, string.rep, redis.call
 local bound = #from > 1 and sub(from, 2) or nil
 local none = rep('0', time)
@@ -59,10 +61,10 @@ local function add(part, place, who)
   if #found > wanted then found[wanted + 1], more = nil, true end
 end
 
--- Through a set in order, from where to begin, as far as texts begin with `range`. `meant` says who is meant.
--- False if that was not done after about `patience` entries.
-local function walk(part, set, range, meant, patience)
-  local low, high = '[' .. range, '[' .. range .. '\255'
+-- Through a set in order, from where to begin, as far as entries begin with `range`; before a name stand `skip` characters
+-- of time. `meant` says who is meant. False if that was not done after about `patience` entries.
+local function walk(part, set, skip, range, meant, patience)
+  local low, high, lead, bound = '[' .. range, '[' .. range .. '\255', part.lead, part.bound
   if range == '' then low, high = '-', '+' end
   local start, stop = up and low or high, up and high or low
   if bound and (range == '' or comes_before(sub(start, 2), bound)) then
@@ -74,13 +76,13 @@ local function walk(part, set, range, meant, patience)
     local members = call(up and 'ZRANGEBYLEX' or 'ZREVRANGEBYLEX', set, start, stop, 'LIMIT', 0, chunk)
     for i = 1, #members do
       local member = members[i]
-      if is_too_late(member) then
+      if is_too_late(lead .. member) then
         more = true
         return true
       end
-      if not meant or meant(part, member) then
-        local last = parts_of(member, time + 1)
-        if last then add(part, sub(member, 1, last), sub(member, time + 1, last)) end
+      if not meant or meant(part, member, skip + 1) then
+        local last = parts_of(member, skip + 1)
+        if last then add(part, lead .. sub(member, 1, last), sub(member, skip + 1, last)) end
       end
     end
     if #members < chunk then return true end
@@ -89,7 +91,7 @@ local function walk(part, set, range, meant, patience)
     if patience and looked >= patience then return false end
     if looked >= 5000 then
       local last = members[#members]
-      local place = sub(last, 1, parts_of(last, time + 1) or #last)
+      local place = lead .. sub(last, 1, parts_of(last, skip + 1) or #last)
       if not reached or comes_before(place, reached) then reached = place end
       return true
     end
@@ -130,31 +132,27 @@ local function by_name(part)
   end
 end
 -- Who is found by an e-mail or subject that shares so many characters with the name, and not by the name.
-local function by_other(part, shared)
-  local range = shared .. prefix
-  for _, set in ipairs({part.emails, part.subjects}) do
-    for _, member in ipairs(call('ZRANGEBYLEX', set, '[' .. range, '[' .. range .. '\255')) do
-      local text = find(member, '\0', 1, true)
-      if text and #member > text + 10 then
-        local who = sub(member, text + 1, #member - 10)
-        if not begins(who, 1) then
-          local at = part.timeless and none or sub(member, #member - 8, #member - 9 + time)
-          add(part, at .. who, who)
-        end
-      end
+local function by_other(part, set, shared)
+  local range, length = shared .. prefix, #prefix
+  for _, member in ipairs(call('ZRANGEBYLEX', set, '[' .. range, '[' .. range .. '\255')) do
+    local text = find(member, '\0', 1, true)
+    if text and #member > text + 10 and sub(member, text + 1, text + length) ~= prefix then
+      local who = sub(member, text + 1, #member - 10)
+      local place = who
+      if time > 0 then place = (part.timeless and none or sub(member, #member - 8)) .. who end
+      if not is_too_late(place) then add(part, place, who) else more = true end
     end
   end
 end
 
-local function is_meant(part, member)
-  local text, at = member, time + 1
+-- Texts other than the name stand behind the ends of others.
+local behind = '\0' .. prefix
+local function is_other_one(_, member, at) return find(member, behind, at, true) and is_other(member, at) end
+local function is_meant(part, member, at)
   if not whole then
-    local last = parts_of(member, at)
-    text, at = entry_of(part, sub(member, at, last)), 1
-  elseif not find(text, prefix, at, true) then
-    return false
+    member, at = entry_of(part, sub(member, at, parts_of(member, at))), 1
   end
-  return begins(text, at) or is_other(text, at)
+  return begins(member, at) or is_other_one(part, member, at)
 end
 
 -- Where its first so many characters end in the prefix.
@@ -172,50 +170,93 @@ end
 local LOOKED_UP, WITHOUT_TEXTS = 1.5, 4
 local step = whole and 1 or WITHOUT_TEXTS
 
--- Nobody has another time than others: who is found by a name stands together. Who is found by another text, and shares
--- some characters of it with the name, stands where names begin with these: either few of them have such a text, or who
--- walks there soon meets enough of them.
+-- By e-mails and subjects that share so many characters with the name: how many there are, and of which sets.
+local function by_others(part, least, most)
+  local number, sets = 0, {}
+  for shared = least, math.min(most, longest) do
+    for _, set in ipairs({part.emails, part.logins}) do
+      local some = counted(set, shared .. prefix)
+      if some > 0 then number, sets[#sets + 1] = number + some, {set, shared} end
+    end
+  end
+  return number, sets
+end
+local function look_up(part, sets)
+  for _, each in ipairs(sets) do by_other(part, each[1], each[2]) end
+end
+
+-- Who is found by a name stands together. Who is found by another text that shares at least two characters with the name
+-- stands where names begin with these; who is found by any other text is in a set of whoever has one that begins so. Either
+-- few of them are meant, or who walks there soon meets enough of them.
 local function in_order_of_names(part)
-  walk(part, part.set, none .. prefix, nil, nil)
-  for shared = 0, tonumber(ARGV[7]) do
-    local number = counted(part.emails, shared .. prefix) + counted(part.subjects, shared .. prefix)
+  walk(part, part.set, 0, prefix, nil, nil)
+  local number, sets = by_others(part, 0, 1)
+  if number > 0 then
+    local set = longest > 0 and part.others or part.names
+    local near = call('ZCARD', set)
+    local likely = wanted * near / number
+    if not whole then likely = likely * call('ZCARD', part.names) / call('ZCARD', part.set) end
+    if LOOKED_UP * number > math.min(near, likely) then
+      walk(part, set, 0, '', is_other_one, nil)
+    else
+      look_up(part, sets)
+    end
+  end
+  for shared = 2, longest do
+    number, sets = by_others(part, shared, shared)
     if number > 0 then
       local range = first(shared)
-      local near = counted(part.set, none .. range)
+      local near = counted(part.set, range)
       local likely = wanted * (whole and near or counted(part.names, range)) / number
-      if LOOKED_UP * number <= step * math.min(near, likely) then
-        by_other(part, shared)
+      if LOOKED_UP * number > step * math.min(near, likely) then
+        walk(part, part.set, 0, range, is_meant, nil)
       else
-        walk(part, part.set, none .. range, is_meant, nil)
+        look_up(part, sets)
       end
     end
   end
 end
 
 local function in_order_of_time(part)
-  local number = counted(part.names, prefix)
-  for shared = 0, tonumber(ARGV[7]) do
-    number = number + counted(part.emails, shared .. prefix) + counted(part.subjects, shared .. prefix)
-  end
+  local names = counted(part.names, prefix)
+  local number, sets = by_others(part, 0, longest)
+  number = number + names
   if number == 0 then return end
-  local set = whole and part.starts or part.set
+  local set = part.set
+  if whole and longest > 0 then set = part.starts end
   local near = call('ZCARD', set)
   local likely = wanted * (whole and near or call('ZCARD', part.names)) / number
-  if LOOKED_UP * number > step * math.min(near, likely) and walk(part, set, '', is_meant, LOOKED_UP * number) then return end
-  by_name(part)
-  for shared = 0, tonumber(ARGV[7]) do by_other(part, shared) end
+  if LOOKED_UP * number > step * math.min(near, likely) and walk(part, set, time, '', is_meant, LOOKED_UP * number) then
+    return
+  end
+  if names > 0 then by_name(part) end
+  look_up(part, sets)
 end
 
+-- Where to begin among people without a time; false if they all stand before that.
+local function without_time()
+  if not bound or time == 0 then return bound end
+  if sub(bound, 1, time) == none then return sub(bound, time + 1) end
+  if up then return false end
+  return nil
+end
+
+local width = tonumber(ARGV[11])
 for i = 1, #KEYS / width do
   local at, said = (i - 1) * width, 9 + 3 * i
   local part = {still = ARGV[said], in_time = ARGV[said + 1], timeless = ARGV[said + 2] == '1', further = {}}
   part.set, part.ends, part.begins = KEYS[at + 1], KEYS[at + 2], KEYS[at + 3]
-  part.names, part.emails, part.subjects, part.starts = KEYS[at + 4], KEYS[at + 5], KEYS[at + 6], KEYS[at + 7]
-  for j = 8, width do part.further[j - 7] = KEYS[at + j] end
-  if prefix ~= '' then
-    if time == 0 or part.timeless then in_order_of_names(part) else in_order_of_time(part) end
-  elseif not (part.in_time ~= '' and by_time(part)) and not (part.still == '0' and by_end(part)) then
-    walk(part, part.set, '', nil, nil)
+  part.names, part.emails, part.logins = KEYS[at + 4], KEYS[at + 5], KEYS[at + 6]
+  part.starts, part.others = KEYS[at + 7], KEYS[at + 8]
+  for j = 9, width do part.further[j - 8] = KEYS[at + j] end
+  part.lead, part.bound, part.skip = '', bound, time
+  if part.timeless then part.lead, part.bound, part.skip = none, without_time(), 0 end
+  if part.bound ~= false and call('ZCARD', part.set) > 0 then
+    if prefix ~= '' then
+      if part.skip == 0 then in_order_of_names(part) else in_order_of_time(part) end
+    elseif not (part.in_time ~= '' and by_time(part)) and not (part.still == '0' and by_end(part)) then
+      walk(part, part.set, part.skip, '', nil, nil)
+    end
   end
 end
 
