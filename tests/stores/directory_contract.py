@@ -240,6 +240,18 @@ class DirectoryContract(ABC):
             wanted = in_order([each for each in accounts if fits(each, who, "missing")], sort)
             assert [each for page in pages(store, who, sort, 6) for each in page] == wanted
 
+    def test_those_who_are_exempt_come_in_the_order_in_which_that_ends(self, store: Backend) -> None:
+        assert store.exempt(9, NOW) == ()
+        ends = {"alice": 30, "bob": 4, "carol": 90, "dora": 4, "over": 0, "erna": 7}
+        for name, until in ends.items():
+            had = {"last_verified_at": NOW - 9} if name == "erna" else {}
+            put(store, person(name, exemption=exempt_until(NOW + until), **had))
+        put(store, person("frida", totps=(totp(),), exemption=exempt_until(NOW + 2)))
+        put(store, person("gone", active=False, exemption=exempt_until(NOW + 2)))
+        found = [account.subject for account in store.exempt(9, NOW)]
+        assert found == ["bob", "dora", "erna", "alice", "carol"]
+        assert [account.subject for account in store.exempt(2, NOW + 4)] == ["erna", "alice"]
+
     def test_made_up_places_are_places_in_the_list(self, store: Backend) -> None:
         alice = put(store, person("alice", groups=("g",)))
         odd: tuple[Callable[[Sort], Place], ...] = (

@@ -39,12 +39,6 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """How many exemptions, and how many times to set up, end within a week, if nobody writes anything until then."""
 
 
-class Exemptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is exempt, the first to end first."""
-
-    accounts: tuple[Account, ...] = ()
-
-
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """Some people in order, and cursors: the next page is after `next`, the one before it before `previous`."""
 
@@ -140,12 +134,9 @@ class Reporting:
             deadlines_ending=max(0, counts["grace"] - soon["grace"]),
         )
 
-    def exemptions(self, limit: int, now: int) -> Exemptions:
-        """Some of the exemptions that run: the first to end, as long as there are no more than 500."""
-        exempt = Filter(statuses=("exempt",))
-        page = self._directory.people(exempt, limit=LONGEST_PAGE, now=now)
-        accounts = sorted((row.account for row in page.rows), key=lambda account: account.exempt_until)
-        return Exemptions(accounts=tuple(accounts[:limit]))
+    def exempt(self, limit: int, now: int) -> tuple[Account, ...]:
+        """Those whose exemption runs, the first to end first."""
+        return self._directory.exempt(limit, now)
 
     def counts(self, who: Filter, now: int) -> dict[Status, int] | None:
         """How many people of a filter's group have each status; None: not known without looking for them."""

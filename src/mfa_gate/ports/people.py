@@ -145,6 +145,9 @@ class Directory(Protocol):
         None for a prefix, or for a group beside `never_seen`: that is not known without looking for them.
         """
 
+    def exempt(self, limit: int, now: int) -> tuple[Account, ...]:
+        """Those whose exemption runs, the first to end first, at most `limit`."""
+
     def groups(self, limit: int) -> Groups:
         """Coverage now in the groups of those who are active, the largest first, at most `limit`.
 

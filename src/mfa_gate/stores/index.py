@@ -34,6 +34,8 @@ FADING: Final[tuple[Stands, ...]] = ("paused", "exempt", "exempt_new")
 NEW: Final[tuple[Stands, ...]] = ("exempt_new", "new")
 _COVERED: Final[tuple[Stands, ...]] = ("paused", "enrolled")
 
+EXEMPT: Final[tuple[Stands, ...]] = ("exempt", "exempt_new")
+
 EVERYONE: Final = ""
 """The scope in which everybody is; each further one is a list of its own."""
 UNSEEN: Final = "unseen"

@@ -292,6 +292,10 @@ class RedisStore:
         """How many people of a filter's group have each status; None: not known without looking for them."""
         return self._directory.counts(self.policy(), who, now)
 
+    def exempt(self, limit: int, now: int) -> tuple[Account, ...]:
+        """Those whose exemption runs, the first to end first."""
+        return self._directory.exempt(self.policy(), limit, now)
+
     def groups(self, limit: int) -> Groups:
         """Coverage of the groups that have the most people, at most `limit` of them."""
         return self._directory.groups(limit)

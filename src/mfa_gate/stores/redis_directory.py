@@ -10,6 +10,7 @@ from mfa_gate.core.policy import Policy, Status, grace_of, standing
 from mfa_gate.ports import Groups, Page, Row
 from mfa_gate.stores.index import (
     EVERYONE,
+    EXEMPT,
     FADING,
     NEW,
     STANDS,
@@ -89,6 +90,31 @@ class Directory:
         sums = iter([sum(column) for column in zip(*self._server.read_all(calls), strict=True)])
         sizes, still = dict(zip(STANDS, sums, strict=False)), dict(zip(FADING, sums, strict=False))
         return counted(sizes, still, dict(zip(NEW, sums, strict=False)), grace)
+
+    def exempt(self, policy: Policy, limit: int, now: int) -> tuple[Account, ...]:
+        """Those whose exemption runs, the first to end first."""
+        commands = [
+            (
+                "ZRANGEBYSCORE",
+                key(shard, set_of("until", stands)),
+                f"({now}",
+                "+inf",
+                "WITHSCORES",
+                "LIMIT",
+                0,
+                limit,
+            )
+            for shard in SHARDS
+            for stands in EXEMPT
+        ]
+        found = [
+            (until, *member.partition(b"\0")[::2])
+            for part in self._server.ask_all(commands)
+            for member, until in part
+        ]
+        first = sorted(found)[:limit]
+        accounts = self._accounts([(b"", name, account_id) for _, name, account_id in first])
+        return tuple(each for each in accounts if each and standing(each, policy, now).status == "exempt")
 
     def groups(self, limit: int) -> Groups:
         """Coverage of the groups that have the most people."""

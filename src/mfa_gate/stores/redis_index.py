@@ -15,7 +15,8 @@ NUL:
     created:<stands>          name, id     likewise
     names:<stands>:<scope>    name, id     likewise times:, which begins with the time, and the last three
 
-Nobody who is new has a time, nor is in sets that are in order of time. A scope is a group, or who was never seen. So a list with a filter is one range, and a counter is a size.
+Nobody who is new has a time, and so is in no set that is in order of time. A scope is a group, or who was never seen.
+So a list with a filter is one range, and a counter is a size.
 
 Beside them a hash, `groups`, keeps the size of each set of names of a group, so that all groups are known.
 """

@@ -239,6 +239,11 @@ class SqliteStore:
             db.execute("BEGIN")
             return directory.counts(db, self._policy(db), who, now)
 
+    def exempt(self, limit: int, now: int) -> tuple[Account, ...]:
+        """Those whose exemption runs, the first to end first."""
+        with self._connections.reading() as db:
+            return directory.exempt(db, self._documents, self._policy(db), limit, now)
+
     def groups(self, limit: int) -> Groups:
         """Coverage of the groups that have the most people, at most `limit` of them."""
         with self._connections.reading() as db:

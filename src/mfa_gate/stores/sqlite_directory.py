@@ -16,6 +16,7 @@ from mfa_gate.ports import Groups, Page, Row
 from mfa_gate.stores.documents import Documents
 from mfa_gate.stores.index import (
     EVERYONE,
+    EXEMPT,
     FADING,
     Part,
     Stands,
@@ -107,6 +108,21 @@ def counts(db: sqlite3.Connection, policy: Policy, who: Filter, now: int) -> dic
             "new": number(Part("new", in_time=True)),
         }
     return counted(sizes, still, in_time, grace)
+
+
+def exempt(
+    db: sqlite3.Connection, documents: Documents, policy: Policy, limit: int, now: int
+) -> tuple[Account, ...]:
+    """Those whose exemption runs, the first to end first."""
+    each = " UNION ALL ".join(
+        "SELECT * FROM (SELECT until, last_verified_at, name_key, id FROM account INDEXED BY account_by_end "  # noqa: S608
+        f"WHERE stands = '{stands}' AND until > :now AND until > 0 ORDER BY until LIMIT :limit)"
+        for stands in EXEMPT
+    )
+    asked = f"SELECT last_verified_at, name_key, id FROM ({each}) ORDER BY until, name_key, id LIMIT :limit"  # noqa: S608
+    spots = db.execute(asked, {"now": now, "limit": limit}).fetchall()
+    found = (account for _, account in _accounts(db, documents, spots))
+    return tuple(account for account in found if standing(account, policy, now).status == "exempt")
 
 
 def groups(db: sqlite3.Connection, limit: int) -> Groups:

@@ -56,7 +56,6 @@ def _overview(caller: Caller) -> GateResponse:
         return caller.go("admin/users")
     call, url = caller.call, caller.call.url
     now, policy = call.now, (overview := call.services.reporting.overview(call.now)).policy
-    exempt = call.services.reporting.exemptions(EXEMPT, now)
     by_group = call.services.reports.groups(policy, now, GROUPS)
     changes = call.services.reporting.latest(_CHANGES, RECENT)
     return caller.show(
@@ -71,7 +70,9 @@ def _overview(caller: Caller) -> GateResponse:
             require_since=policy.changed_at or None,
             exemptions=overview.counts.get("exempt", 0),
             exemptions_href=url("admin/users", status="exempt"),
-            exempt=tuple(_exempt_person(caller, account) for account in exempt.accounts),
+            exempt=tuple(
+                _exempt_person(caller, account) for account in call.services.reporting.exempt(EXEMPT, now)
+            ),
             exemptions_ending=overview.exemptions_ending,
             deadline=_deadline(overview.policy, now),
             reminders=_reminders(caller, policy),
