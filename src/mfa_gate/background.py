@@ -118,7 +118,7 @@ def sinking(settings: Settings, store: Store) -> tuple[tuple[Timing, Sinking], .
         found.append((SYSLOG, ToSyslog(SyslogServer(places.syslog, places.syslog_ca), store.store_id)))
     if places.webhook:
         secret = b"" if places.webhook_secret is None else places.webhook_secret.reveal()
-        found.append((WEBHOOK, ToWebhook(Webhook(places.webhook, secret), store.store_id)))
+        found.append((WEBHOOK, ToWebhook(Webhook(places.webhook, secret, places.webhook_ca), store.store_id)))
     return tuple((timing, Sinking(store.stream, store, timing.name, sink)) for timing, sink in found)
 
 

@@ -11,7 +11,7 @@ from mfa_gate.settings import Settings
 
 if TYPE_CHECKING:
     from mfa_gate.flows.deadlines import Deadlines
-    from mfa_gate.flows.notifying import Notifying
+    from mfa_gate.flows.notifying import Notifying, Recipients
     from mfa_gate.flows.posting import Post
     from mfa_gate.flows.reminding import Reminding
     from mfa_gate.mail.letters import Letters
@@ -71,16 +71,28 @@ def deadlines(settings: Settings, store: Store, sources: Chances) -> "Deadlines"
 
 def notifying(settings: Settings, store: Store, clocks: Clocks) -> "Notifying":
     """The job that tells people what happened."""
-    from mfa_gate.flows.notifying import Notifying, Recipients
+    from mfa_gate.flows.notifying import Notifying
 
-    mail = settings.mail
     return Notifying(
         store,
         writer=letters(settings),
-        recipients=Recipients(admins=settings.named_admins, mailbox=mail.admins, domain=mail.domain),
+        recipients=recipients(settings),
         post=post(settings),
         clock=clocks.clock,
         monotonic=clocks.monotonic,
+    )
+
+
+def recipients(settings: Settings) -> "Recipients":
+    """To whom the administrators' notices go."""
+    from mfa_gate.flows.notifying import Recipients
+
+    return Recipients(
+        admins=settings.named_admins,
+        mailbox=settings.mail.admins,
+        domain=settings.mail.domain,
+        groups=settings.admin_groups,
+        is_admin=lambda account: settings.is_admin(account) == "admin",
     )
 
 

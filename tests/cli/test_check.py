@@ -235,3 +235,13 @@ class TestMail:
 def uses(shell: Shell, port: int) -> None:
     """The settings name a mail server of this machine."""
     shell.edit("[mail]", f'[mail]\nsmtp = "smtp+plain://127.0.0.1:{port}"\nsender = "two-step@example.org"')
+
+
+def test_administrators_by_group_of_whom_nobody_is_known_are_said(shell: Shell) -> None:
+    shell.edit("admins = [", 'admins = ["group:it@portal"]\n# [')
+    shell.environ["MFA_GATE_MAIL__DIR"] = "mail"
+    assert any(
+        "no administrator is told" in text for _, where, text in found(shell) if where == "[mail] admins"
+    )
+    shell.visits("anna", groups=("it",))
+    assert "[mail] admins" not in [where for _, where, _ in found(shell)]

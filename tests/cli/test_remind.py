@@ -124,3 +124,19 @@ def test_what_it_took_is_given_back(shell: Shell) -> None:
 def test_the_settings_folder_is_where_mail_goes(shell: Shell) -> None:
     shell("users", "remind", "anna")
     assert Path(shell.folder, "mail").stat().st_mode & 0o077 == 0
+
+
+def test_the_same_filters_as_on_the_page(shell: Shell) -> None:
+    shell.visits("carl", email="carl@example.org", groups=("clinic",))
+    (shell.folder / "people.csv").write_text(
+        "realm,subject,name,email,groups,active\n"
+        + "".join(
+            f"portal,{who},{who},{who}@example.org,,true\n" for who in ("admin", *PEOPLE, "carl", "dora")
+        )
+    )
+    shell("users", "import", str(shell.folder / "people.csv"), "--reason", "go live")
+    assert shell.json("users", "remind", "--group", "clinic")["counts"] == {"sent": 1}
+    assert mails(shell) == ["carl@example.org"]
+    assert shell.json("users", "remind", "--never-seen")["counts"] == {"sent": 1}
+    assert mails(shell) == ["carl@example.org", "dora@example.org"]
+    assert shell.json("users", "remind", "--group", "clinic", "--never-seen")["total"] == 0

@@ -97,6 +97,21 @@ class TestWho:
         teller.turn()
         assert to(server) == {"root@example.org": 1, "it@example.org": 1}
 
+    def test_who_administers_by_a_group_is_told_as_the_portal_last_named_them(
+        self, store: Store, server: MailServer
+    ) -> None:
+        teller = Teller(store, smtp(server.port), admins=("root",), groups=("it", "security"))
+        for subject, groups in (("anna", ("it",)), ("bert", ("it", "security")), ("carl", ("sales",))):
+            seen(store, subject, groups=groups)
+        seen(store, "dora", groups=("it",), active=False)
+        listed_only, events = listed(
+            seen(store, "erik"), RosterRow(realm=REALM, subject="erik", groups=("it",)), 1, SYSTEM, NOW
+        )
+        store.commit(Change(account=listed_only, events=events), NOW)
+        happened(store, "alice", "reset", notify=BOTH, actor=ROOT)
+        teller.turn()
+        assert to(server) == {f"{subject}@example.org": 1 for subject in ("alice", "root", "anna", "bert")}
+
     def test_who_has_no_address_or_no_record_is_not_told(
         self, store: Store, server: MailServer, teller: Teller
     ) -> None:

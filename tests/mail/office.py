@@ -123,6 +123,7 @@ class Teller:
         *,
         admins: tuple[str, ...] = (),
         mailbox: str = "",
+        groups: tuple[str, ...] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
@@ -131,7 +132,12 @@ class Teller:
         self.notifying = Notifying(
             store,
             writer=letters(),
-            recipients=Recipients(admins=ids, mailbox=mailbox),
+            recipients=Recipients(
+                admins=ids,
+                mailbox=mailbox,
+                groups=groups,
+                is_admin=lambda account: bool(set(account.groups or ()) & set(groups)),
+            ),
             post=post,
             clock=lambda: self.now,
             monotonic=monotonic,

@@ -71,11 +71,6 @@ def test_what_cannot_work_is_an_error(changes: dict[str, object], setting: str, 
         ({"mode": "observe"}, "mode", "nothing is enforced"),
         ({"mail": Mail()}, "[mail] smtp", "nobody is reminded"),
         ({"mail": Mail(dir=Path("/srv/mail"))}, "[mail] dir", "nobody gets it"),
-        (
-            {"admin": Admin(admins=("group:it@portal",))},
-            "[mail] admins",
-            "no administrator is told",
-        ),
         ({"anchor": Anchor()}, "[anchor] path", "rollback is not detected"),
         (
             {"anchor": Anchor(path=Path("/var/lib/mfa-gate/anchor"))},

@@ -9,7 +9,14 @@ import click
 from mfa_gate.background import how_jobs_stand
 from mfa_gate.cli.invocation import Invocation, json_option, pass_invocation, settings_option
 from mfa_gate.cli.output import moment, plural, say_json, say_table
-from mfa_gate.cli.upkeep import anchor_problems, archive_problems, grant_problems, job_problems, key_problems
+from mfa_gate.cli.upkeep import (
+    admin_mail_problems,
+    anchor_problems,
+    archive_problems,
+    grant_problems,
+    job_problems,
+    key_problems,
+)
 from mfa_gate.core.errors import KeysError, MailUnavailable, SettingsError, StoreUnavailable
 from mfa_gate.flows.jobs import Standing
 from mfa_gate.keys import KeyRing
@@ -117,6 +124,7 @@ def _store_problems(
             upkeep = (
                 *anchor_problems(settings, store, last),
                 *archive_problems(settings, store),
+                *admin_mail_problems(settings, store, invocation.now),
                 *job_problems(jobs),
             )
         finally:

@@ -23,15 +23,27 @@ from mfa_gate.core.policy import Status
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_FILTERS = (
+    click.option("--status", type=click.Choice(get_args(Status)), help="Only people with this status."),
+    click.option(
+        "--q", "prefix", default="", help="Only those whose name, e-mail or account name begins so."
+    ),
+    click.option("--group", help="Only those in this group, spelled as the portal spells it."),
+    click.option("--never-seen", is_flag=True, help="Only those who never signed in."),
+)
+
+
+def filtering_people(command: F) -> F:
+    """The same filters everywhere; the command gets them as `status`, `prefix`, `group` and `never_seen`."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
 def choosing_people(command: F) -> F:
     """Options that choose people; the command gets them as `who`, and as `sort` in which order."""
 
-    @click.option("--status", type=click.Choice(get_args(Status)), help="Only people with this status.")
-    @click.option(
-        "--q", "prefix", default="", help="Only those whose name, e-mail or account name begins so."
-    )
-    @click.option("--group", help="Only those in this group, spelled as the portal spells it.")
-    @click.option("--never-seen", is_flag=True, help="Only those who never signed in.")
+    @filtering_people
     @click.option(
         "--sort",
         type=click.Choice(SORTS),

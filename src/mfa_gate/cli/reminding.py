@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,6 +18,7 @@ from mfa_gate.cli.invocation import (
     subject_in,
 )
 from mfa_gate.cli.output import moment, plural, progress, say_json, say_table
+from mfa_gate.cli.people import filtering_people
 from mfa_gate.core.accounts import account_id
 from mfa_gate.core.policy import Status
 from mfa_gate.core.reminders import Outcome, ReminderRun
@@ -40,8 +41,7 @@ _WORDS: Final[dict[Outcome, str]] = {
 
 @click.command()
 @click.argument("user", nargs=-1)
-@click.option("--status", type=click.Choice(get_args(Status)), help="Everybody with this status.")
-@click.option("--q", "prefix", default="", help="Everybody whose name, e-mail or account name begins so.")
+@filtering_people
 @click.option("--all", "everybody", is_flag=True, help="Everybody who has to set up two-step.")
 @click.option("--job", metavar="JOB", help="Nobody anew: go on with reminders that were begun before.")
 @click.option("--dry-run", is_flag=True, help="Send nothing, and say who would get mail.")
@@ -56,6 +56,8 @@ def remind(
     *,
     status: Status | None,
     prefix: str,
+    group: str | None,
+    never_seen: bool,
     job: str | None,
     realm: str | None,
     everybody: bool,
@@ -69,14 +71,23 @@ def remind(
     """
     from mfa_gate.flows.reminders import Wanted
 
-    ways = [bool(user), bool(status or prefix or everybody), job is not None]
+    ways = [bool(user), bool(status or prefix or group or never_seen or everybody), job is not None]
     if sum(ways) != 1:
-        raise click.UsageError("Say whom: account names, or --status, --q or --all; or a --job.")
+        raise click.UsageError(
+            "Say whom: account names, or a filter (--status, --q, …) or --all; or a --job."
+        )
     with invocation.opened() as gate:
         if job is None:
             named = realm_in(gate.settings, realm) if user else ""
             ids = tuple(account_id(named, subject_in(each)) for each in user)
-            wanted = Wanted(users=ids, status=status, prefix=prefix, dry=dry_run)
+            wanted = Wanted(
+                users=ids,
+                status=status,
+                prefix=prefix,
+                group=group or None,
+                never_seen=never_seen,
+                dry=dry_run,
+            )
             run = _begun(gate, wanted)
         else:
             run = _found(gate, job)

@@ -106,6 +106,20 @@ def archive_problems(settings: Settings, store: "Store") -> Iterator[Problem]:
         yield Problem(severity="error", setting="[audit] archive", text=trouble)
 
 
+def admin_mail_problems(settings: Settings, store: "Store", now: int) -> Iterator[Problem]:
+    """Whether there is an administrator who can be told."""
+    if not settings.mail.leaves or not settings.admin_groups:
+        return
+    from mfa_gate.mailing import recipients
+
+    if not recipients(settings).told(store, now):
+        yield _warning(
+            "[mail] admins",
+            "[admin] admins names groups, and nobody is known who was in one, so no administrator is told when "
+            "somebody is reset or locked. Write an address that they all read, or let one of them sign in.",
+        )
+
+
 def job_problems(jobs: Iterable[Standing]) -> Iterator[Problem]:
     """Which background jobs nobody does."""
     for job in jobs:

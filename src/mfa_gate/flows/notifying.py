@@ -12,9 +12,11 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from mfa_gate.core.accounts import Account
 from mfa_gate.core.checkpoints import Entry
 from mfa_gate.core.errors import MailUnavailable, OutcomeUnknown, StaleState
 from mfa_gate.core.events import ORG, SYSTEM, Event
+from mfa_gate.core.listing import ACTIVE, Filter
 from mfa_gate.core.mailboxes import mailbox_of
 from mfa_gate.core.messages import printable
 from mfa_gate.core.notices import (
@@ -36,13 +38,15 @@ from mfa_gate.core.roster import former_email
 from mfa_gate.flows.courier import Courier
 from mfa_gate.flows.posting import Letter, NoticeWriter, Post, Refused
 from mfa_gate.flows.reminding import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS
-from mfa_gate.ports import Store
+from mfa_gate.ports import Directory, Store
 
 SLICE_SECONDS: Final = 10.0
 """How long a turn sends at most, but for the letter that is on its way."""
 AT_ONCE: Final = 500
 READ_AT_MOST: Final = 5_000
 """Events of a shard that are read in one turn; a trail that nobody has read for long takes several."""
+MEMBERS_TOLD: Final = 100
+"""Of a group that administers; beyond that a mailbox is the better way."""
 BATCH: Final = 10
 """Letters between two saves: after a crash at most so many leave once more."""
 log = logging.getLogger("mfa_gate")
@@ -50,17 +54,31 @@ _READ = msgspec.json.Decoder(Event)
 
 
 class Recipients(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom the settings name. `admins` are account ids; `mailbox` stands in their place where there is one."""
+    """Whom the settings name. `admins` are account ids; `mailbox` stands in their place where there is one.
+
+    Members of the `groups` are told, too, if they were in one when the portal last named them: `is_admin` says so.
+    """
 
     admins: tuple[str, ...] = ()
     mailbox: str = ""
     domain: str = ""
     """Gives an address to who has none."""
+    groups: tuple[str, ...] = ()
+    is_admin: Callable[[Account], bool] = lambda _: False
 
-    @property
-    def told(self) -> tuple[str, ...]:
+    def told(self, directory: Directory, now: int) -> tuple[str, ...]:
         """To whom the administrators' notices go."""
-        return (MAILBOX,) if self.mailbox else self.admins
+        if self.mailbox:
+            return (MAILBOX,)
+        found = dict.fromkeys(self.admins)
+        for group in self.groups:
+            page = directory.people(Filter(statuses=ACTIVE, group=group), limit=MEMBERS_TOLD, now=now)
+            if page.next is not None:
+                log.warning(
+                    "notices: the group %s has more than %s members; not all are told", group, MEMBERS_TOLD
+                )
+            found |= dict.fromkeys(row.account.id for row in page.rows if self.is_admin(row.account))
+        return tuple(found)
 
 
 class Notifying:
@@ -126,7 +144,8 @@ class Notifying:
         admins_crowded = False
         if "admins" in event.notify:
             queue, admins_crowded = told_admins(queue, event.kind, event.at)
-        for notice in notices_of(event, event_id, self._recipients.told):
+        admins = self._recipients.told(self._store, int(self._clock())) if "admins" in event.notify else ()
+        for notice in notices_of(event, event_id, admins):
             crowded = (
                 admins_crowded
                 if notice.audience == "admins"

@@ -43,6 +43,7 @@ class Sinking:
         self._failures = 0
         self._not_before = 0
         self._trouble = ""
+        self._tried: dict[str, int] = {}
 
     def turn(self, now: int) -> int:
         """Send what is new; how many events. Raises `StoreUnavailable` while the sink takes nothing.
@@ -56,7 +57,8 @@ class Sinking:
         for shard in self._stream.shards:
             after = reached.get(mark_of(self._name, shard))
             while sent < AT_A_TURN:
-                entries = self._stream.entries(shard, after, AT_ONCE)
+                # What was tried and may have been taken goes once more as the same batch, under the same name.
+                entries = self._stream.entries(shard, after, self._tried.get(shard, AT_ONCE))
                 if not entries:
                     break
                 self._send(shard, entries, now)
@@ -70,10 +72,12 @@ class Sinking:
         try:
             self._sink.send(shard, entries, now)
         except OSError as error:
+            self._tried[shard] = len(entries)
             self._failures += 1
             self._not_before = now + min(2**self._failures, LONGEST_WAIT)
             self._trouble = f"{self._name} was not reached: {printable(str(error), 300)}"
             raise StoreUnavailable(self._trouble) from error
+        self._tried.pop(shard, None)
         if self._failures:
             log.warning("%s is reached again.", self._name)
         self._failures = self._not_before = 0

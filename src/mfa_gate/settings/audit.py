@@ -25,6 +25,8 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     """What its certificate must be signed by; without it, by an authority that the system trusts."""
     webhook: str = ""
     """An address to which events are posted as JSON, signed: `https://…`."""
+    webhook_ca: Path | None = None
+    """What its certificate must be signed by; without it, by an authority that the system trusts."""
     webhook_secret: Secret | None = None
     """With what they are signed (HMAC-SHA256, as standardwebhooks.com has it)."""
 
@@ -42,6 +44,9 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
         cure = "only tls:// looks at a certificate. Take it out."
         is_tls = self.syslog.startswith("tls:")
         require(self.syslog_ca is None or is_tls, "[audit] syslog_ca", self.syslog_ca, cure)
+        cure = "only https:// looks at a certificate. Take it out."
+        is_https = self.webhook.startswith("https:")
+        require(self.webhook_ca is None or is_https, "[audit] webhook_ca", self.webhook_ca, cure)
         days = self.archive_after_days
         require(days >= 1, "[audit] archive_after_days", days, "write how many days, for example 365.")
         cure = (

@@ -137,6 +137,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if named is None or named["kind"] == "user"
         )
 
+    @property
+    def admin_groups(self) -> tuple[str, ...]:
+        """The groups that `[admin] admins` names, without their realms."""
+        found = (_ENTRY.fullmatch(entry) for entry in self.admin.admins)
+        return tuple(dict.fromkeys(named["name"] for named in found if named and named["kind"] == "group"))
+
     def is_admin(self, person: Identity | Account) -> Power | None:
         """What this person may administer. Neither the roster nor an API can grant it."""
         if self._names(self.admin.admins, person):

@@ -147,12 +147,6 @@ def _mail_problems(settings: Settings) -> list[Problem]:
         text = "no mail is sent: nobody is reminded, or told what was done to their two-step. Write smtp and sender."
         return [_warning("[mail] smtp", text)]
     found = []
-    if settings.admin.admins and not (settings.mail.admins or settings.named_admins):
-        text = (
-            "[admin] admins names nobody one by one, so no administrator is told when somebody is reset or locked. "
-            "Write an address that they all read."
-        )
-        found.append(_warning("[mail] admins", text))
     if settings.mail.dir is not None and not is_loopback(settings.host):
         found.append(
             _warning("[mail] dir", "every mail stays in this folder, and nobody gets it. For a demo only.")
