@@ -43,6 +43,18 @@ class AppServer(msgspec.Struct, frozen=True):
 
 
 @contextmanager
+def on_core(which: int) -> Iterator[None]:
+    """What is started meanwhile stays on one core of those that this process may use, if there are several."""
+    ours = os.sched_getaffinity(0)
+    try:
+        if len(ours) > 1:
+            os.sched_setaffinity(0, {sorted(ours)[which]})
+        yield
+    finally:
+        os.sched_setaffinity(0, ours)
+
+
+@contextmanager
 def uvicorn(place: Path, factory: str) -> Iterator[AppServer]:
     """An app of `benchmarks/served.py` with the fastest that uvicorn has."""
     port = RedisServer.free_port()
