@@ -85,7 +85,9 @@ def _start(place: Path, cookies: str) -> Start:
 def _rates(starts: list[Start]) -> Iterator[Row]:
     def beside(name: str) -> list[float]:
         return [
-            median(one.per_second / bare.per_second for one, bare in zip(start[name], start["bare"], strict=True))
+            median(
+                one.per_second / bare.per_second for one, bare in zip(start[name], start["bare"], strict=True)
+            )
             for start in starts
         ]
 
@@ -140,7 +142,9 @@ def _settle(place: Path, url: str) -> str:
 def _script(place: Path, cookies: str) -> Path:
     """The request, for `wrk`."""
     script = place / "request.lua"
-    lines = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in _headers(cookies).items())
+    lines = ", ".join(
+        f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in _headers(cookies).items()
+    )
     script.write_text(f"wrk.headers = {{{lines}}}\n", "utf-8")
     return script
 

@@ -17,6 +17,7 @@ from mfa_gate.core.messages import GateRequest, GateResponse, Headers
 from mfa_gate.core.responses import Places, respond
 from mfa_gate.flows.checking import Checker, Verdict
 from mfa_gate.flows.facts import FactsCache
+from mfa_gate.flows.timekeeping import Timekeeper
 from mfa_gate.flows.traffic import Unattributed
 
 log = logging.getLogger("mfa_gate")
@@ -85,6 +86,7 @@ class Door:
     trusted: TrustedProxies
     clock: Callable[[], float]
     monotonic: Callable[[], float]
+    timekeeper: Timekeeper
     query_matters: bool
     reads_remote_user: bool
     make_pages: Callable[[], AsgiApp]

@@ -36,6 +36,10 @@ class Sources(Protocol):
         """UTC seconds."""
 
     @property
+    def machine(self) -> Callable[[], float]:
+        """UTC seconds by this machine's own clock, to be held against that of the store's server."""
+
+    @property
     def monotonic(self) -> Callable[[], float]:
         """Seconds that never go back."""
 

@@ -17,6 +17,7 @@ from mfa_gate.core.messages import printable
 from mfa_gate.door import Door
 from mfa_gate.flows.feed import Follower
 from mfa_gate.flows.jobs import Jobs
+from mfa_gate.flows.timekeeping import Timekeeper
 from mfa_gate.flows.watching import Look, Watch
 from mfa_gate.keys import LiveKeys
 from mfa_gate.opening import anchor_keeper, live_grants, open_store
@@ -141,7 +142,11 @@ class PerProcess:
         return (
             Follower(store.feed, door.cache, self.sources.monotonic),
             Watch(
-                [partial(turn, quick), partial(self._bring_traffic, door.traffic.flush_due)],
+                [
+                    partial(turn, quick),
+                    partial(self._bring_traffic, door.traffic.flush_due),
+                    partial(_keep_time, door.timekeeper),
+                ],
                 name="mfa-gate-jobs",
             ),
             Watch([partial(turn, slow)], name="mfa-gate-examination"),
@@ -202,6 +207,12 @@ class PerProcess:
             _let_go(store)
         except StoreUnavailable as error:
             log.warning("anchor: %s", printable(str(error), 1_000))
+
+
+def _keep_time(timekeeper: Timekeeper) -> None:
+    """What an absent store keeps from being known is asked again before a code is judged."""
+    with suppress(StoreUnavailable):
+        timekeeper.look()
 
 
 def _let_go(store: Store) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from mfa_gate.background import how_jobs_stand
 from mfa_gate.core.addresses import TrustedProxies
 from mfa_gate.core.clients import telling_headers
+from mfa_gate.core.clocks import alarming, forbids_codes, in_words
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.forwarding import Forwarding
 from mfa_gate.core.headers import fold_header
@@ -23,6 +24,7 @@ from mfa_gate.door import AsgiApp, Door
 from mfa_gate.flows.checking import Bearings, Checker
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.facts import FactsCache
+from mfa_gate.flows.timekeeping import Timekeeper
 from mfa_gate.flows.traffic import Unattributed
 from mfa_gate.identity import IdentitySource, attribute, build_sources
 from mfa_gate.opening import keyed_of
@@ -44,6 +46,8 @@ class Sources:
     """Where time and chance come from; tests bring their own clock."""
 
     clock: Callable[[], float] = time.time
+    machine: Callable[[], float] = time.time
+    """What is held against the clock of the store's server: this machine's, also where a test brings another."""
     monotonic: Callable[[], float] = time.monotonic
     random: Callable[[int], bytes] = secrets.token_bytes
 
@@ -56,6 +60,7 @@ def build_door(
     facts_cache = FactsCache(sources.monotonic)
     committer = Committer(store, facts_cache.drop)
     traffic = Unattributed(store, sources.monotonic)
+    timekeeper = Timekeeper(store, sources.machine, sources.monotonic)
     keyed = keyed_of(keys, sources)
     places = Places(
         public_url=settings.public_url,
@@ -88,7 +93,14 @@ def build_door(
     @cache
     def services() -> "Services":
         return build_services(
-            settings, keyed, store, sources, checker=checker, committer=committer, places=places
+            settings,
+            keyed,
+            store,
+            sources,
+            checker=checker,
+            committer=committer,
+            places=places,
+            timekeeper=timekeeper,
         )
 
     return Door(
@@ -100,6 +112,7 @@ def build_door(
         trusted=TrustedProxies(map(ip_network, settings.trusted_proxies)),
         clock=sources.clock,
         monotonic=sources.monotonic,
+        timekeeper=timekeeper,
         query_matters=bool(forwarding.stranger_fields) or any(rule.methods for rule in settings.portal.rules),
         reads_remote_user=any("remote_user" in source.carriers for source in identity_sources),
         clients=settings.clients,
@@ -143,6 +156,7 @@ def build_services(
     checker: Checker,
     committer: Committer,
     places: Places,
+    timekeeper: Timekeeper,
 ) -> "Services":
     """What the pages, the JSON API and the command line work with."""
     from mfa_gate.flows.administration import Administration
@@ -162,15 +176,14 @@ def build_services(
     from mfa_gate.web.services import Services, Signers
 
     keyed = keyed_of(keys, sources)
-    desk = CodeDesk(pepper=keyed.peppers, random=sources.random)
+    desk = CodeDesk(pepper=keyed.peppers, random=sources.random, hold_clock=timekeeper.hold)
     authority = Authority(store, store, committer, desk, role_of=settings.is_admin)
     return Services(
         checker=checker,
         self_service=SelfService(
             store,
             committer,
-            pepper=keyed.peppers,
-            random=sources.random,
+            desk=desk,
             issuer=settings.name,
             store_id=store.store_id,
             # Security: of the help desk, too: with their password alone, somebody could reset whose password they have.
@@ -211,7 +224,7 @@ def build_services(
         zone=zone_named(settings.time_zone),
         clock=sources.clock,
         random=sources.random,
-        ready=lambda: _readiness(settings, store, int(sources.clock())),
+        ready=lambda: _readiness(settings, store, timekeeper, int(sources.clock())),
         observing=settings.mode == "observe",
         setup_code=settings.admin.setup_code,
         time_zone=settings.time_zone,
@@ -248,12 +261,17 @@ def _make_renderer(settings: Settings) -> "Renderer":
     )
 
 
-def _readiness(settings: Settings, store: Store, now: int) -> "Readiness":
-    from mfa_gate.web.services import Readiness
+def _readiness(settings: Settings, store: Store, timekeeper: Timekeeper, now: int) -> "Readiness":
+    from mfa_gate.web.services import ClockStanding, Readiness
 
     try:
         store.policy()
-        return Readiness(jobs=how_jobs_stand(settings, store, now))
+        skew = timekeeper.skew_seconds()
+        return Readiness(
+            jobs=how_jobs_stand(settings, store, now),
+            clock=ClockStanding(skew_seconds=round(skew), refuses_codes=forbids_codes(skew)),
+            wrong=(f"clock: {in_words(skew)}",) if alarming(skew) else (),
+        )
     except StoreUnavailable as error:
         return Readiness(missing=(str(error),))
 

@@ -25,7 +25,7 @@ from mfa_gate.core.events import SYSTEM, Actor
 from mfa_gate.core.transitions import seen, signed_out_everywhere
 from mfa_gate.flows.assistance import Reset
 from mfa_gate.flows.committing import Committer
-from mfa_gate.flows.proving import open_session
+from mfa_gate.flows.proving import CodeDesk, open_session
 from mfa_gate.flows.results import Done, Enrolled, Started
 from mfa_gate.flows.self_service import SelfService
 from mfa_gate.flows.visitor import Visitor
@@ -104,8 +104,7 @@ class Town:
         self.self_service = SelfService(
             self.store,
             self.committer,
-            pepper=pepper,
-            random=os.urandom,
+            desk=CodeDesk(pepper=pepper, random=os.urandom),
             issuer="Example Files",
             store_id=STORE_ID,
             needs_setup_code=lambda _: False,

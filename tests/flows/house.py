@@ -27,6 +27,7 @@ from mfa_gate.flows.administration import Administration
 from mfa_gate.flows.checking import session_key
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.counting import Counting
+from mfa_gate.flows.proving import CodeDesk
 from mfa_gate.flows.reporting import Reporting
 from mfa_gate.flows.reports import Reports
 from mfa_gate.flows.results import Enrolled, Opened, Started, Verified
@@ -91,8 +92,7 @@ class House:
         self.self_service = SelfService(
             self.store,
             committer,
-            pepper=b"p" * 32,
-            random=self._random,
+            desk=CodeDesk(pepper=b"p" * 32, random=self._random),
             issuer="Example Files",
             store_id="house",
             needs_setup_code=lambda account: setup_code and role_of(account) is not None,

@@ -78,7 +78,7 @@ class Faulty:
             raise error
 
 
-_PARTS = ("notices", "roster", "seals", "stream")
+_PARTS = ("notices", "snapshots", "roster", "seals", "stream")
 """What a store has verbs in, and is handed out before anybody asks for something."""
 
 

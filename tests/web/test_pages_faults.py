@@ -91,8 +91,9 @@ def test_ready_says_whether_and_the_log_says_why(house: House, caplog: pytest.Lo
     house.store.note_run("checkpoints", now - 10)
     house.store.note_run("examination", now - 2 * 86_400)
     said = browser.get("/mfa/healthz/ready").json()
-    assert said.keys() == {"ready", "jobs"}
+    assert said.keys() == {"ready", "jobs", "clock"}
     assert said["ready"]
+    assert said["clock"] == {"skew_seconds": 0, "refuses_codes": False}
     jobs = {each.pop("name"): each for each in said["jobs"]}
     assert jobs["checkpoints"] == {"last_run_at": now - 10, "late": False}
     assert jobs["examination"] == {"last_run_at": now - 2 * 86_400, "late": True}
@@ -100,7 +101,7 @@ def test_ready_says_whether_and_the_log_says_why(house: House, caplog: pytest.Lo
     house.faulty.failures = {"*": GONE}
     answer = browser.get("/mfa/healthz/ready")
     assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "jobs": []}
+    assert answer.json() == {"ready": False, "jobs": [], "clock": None}
     assert "the store is away" in caplog.text
     assert browser.get("/mfa/healthz/live").status_code == 200
 

@@ -127,6 +127,7 @@ class Invocation:
             checker=door.checker,
             committer=Committer(store, lambda _: None),
             places=door.places,
+            timekeeper=door.timekeeper,
         )
         return Opened(
             settings=settings,

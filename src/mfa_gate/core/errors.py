@@ -7,6 +7,7 @@
     ├── MailUnavailable      the mail server takes nothing now; nothing was sent
     ├── OutcomeUnknown       a message may have been sent, or not; nobody can tell
     └── StoreUnavailable     the store cannot answer now: 503, never a pass
+        ├── ClocksDiffer     this machine or the store's server shows a wrong time, and nobody can tell which
         ├── RolledBack       the store is an older copy, or another one, than its anchor knows
         └── RecordCorrupt    a record does not open, is older than its head, or is missing beside it
 
@@ -40,6 +41,10 @@ class OutcomeUnknown(MfaGateError):
 
 class StoreUnavailable(MfaGateError):
     """The store did not answer, or what it answered cannot be trusted."""
+
+
+class ClocksDiffer(StoreUnavailable):
+    """This machine's clock and that of the store's server are so far apart that no code can be judged by either."""
 
 
 class RecordCorrupt(StoreUnavailable):

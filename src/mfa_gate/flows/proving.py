@@ -36,19 +36,33 @@ FACTORS: Mapping[str, FactorKind] = MappingProxyType({"totp": "totp", "recovery_
 
 
 class CodeDesk:
-    """Makes and judges codes. `random(n)` gives n bytes of cryptographic quality; `pepper` keys what is stored."""
+    """Makes and judges codes. `random(n)` gives n bytes of cryptographic quality; `pepper` keys what is stored.
 
-    def __init__(self, *, pepper: Peppers | bytes, random: Callable[[int], bytes]) -> None:
+    `hold_clock` returns if this machine's clock can be believed, and else raises `StoreUnavailable`.
+    """
+
+    def __init__(
+        self,
+        *,
+        pepper: Peppers | bytes,
+        random: Callable[[int], bytes],
+        hold_clock: Callable[[], None] = lambda: None,
+    ) -> None:
         self._peppers = Peppers.of(pepper)
         self._random = random
+        self.hold_clock = hold_clock
 
     def judge(
         self, account: Account, factor: FactorKind, code: str, attempt: Attempt, policy: Policy
     ) -> Step:
-        """What this code does to the account. A malformed one counts like a wrong one (D05)."""
+        """What this code does to the account. A malformed one counts like a wrong one (D05).
+
+        Raises `StoreUnavailable` for a code that depends on a clock which cannot be believed (J13).
+        """
         if is_no_code(code):
             return Step(account=account, events=(), result=Rejected())
         if factor == "totp":
+            self.hold_clock()
             digits = totp.normalize_code(code)
             floor = totp.latest_step(policy.fresh_start_at)
 

@@ -22,7 +22,6 @@ from mfa_gate.core.transitions import (
     signed_out_everywhere,
     turned_off,
 )
-from mfa_gate.factors.peppers import Peppers
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.enrolling import CHALLENGE_SECONDS, app_name, begin, confirm, is_usable, started
 from mfa_gate.flows.proving import FACTORS, CodeDesk, as_of, change_of, open_session, present, still_open
@@ -54,15 +53,14 @@ class SelfService:
         accounts: Accounts,
         committer: Committer,
         *,
-        pepper: Peppers | bytes,
-        random: Callable[[int], bytes],
+        desk: CodeDesk,
         issuer: str,
         store_id: str,
         needs_setup_code: Callable[[Account], bool],
     ) -> None:
         self._accounts = accounts
         self._committer = committer
-        self._desk = CodeDesk(pepper=pepper, random=random)
+        self._desk = desk
         self._issuer = issuer
         self._store_id = store_id
         self.needs_setup_code = needs_setup_code
@@ -134,6 +132,7 @@ class SelfService:
             challenge = self._challenge(me, holder, challenge_id, now)
             if challenge is None:
                 return None, NotFound()
+            self._desk.hold_clock()
             return confirm(
                 me,
                 challenge,

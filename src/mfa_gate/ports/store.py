@@ -60,10 +60,13 @@ class Concern(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(Protocol):
-    """Used by `mfa-gate check`."""
+    """Used by `mfa-gate check`, and by whoever must know whether clocks agree."""
 
     def health(self, now: float) -> tuple[Concern, ...]:
         """What endangers what is stored: persistence, reach, clocks."""
+
+    def server_time(self) -> float | None:
+        """UTC seconds by the clock of the store's server; None where the store is on this machine's clock."""
 
 
 class Store(

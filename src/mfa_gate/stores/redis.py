@@ -40,7 +40,7 @@ from mfa_gate.stores.redis_commits import Planner, live_value
 from mfa_gate.stores.redis_connection import TIMEOUT_SECONDS, Server
 from mfa_gate.stores.redis_directory import Directory
 from mfa_gate.stores.redis_feed import RedisFeed
-from mfa_gate.stores.redis_health import concerns
+from mfa_gate.stores.redis_health import concerns, time_of
 from mfa_gate.stores.redis_keys import FIRST, POLICIES, SHARDS, account_keys, key, live_key
 from mfa_gate.stores.redis_notices import RedisNotices
 from mfa_gate.stores.redis_outbox import Outbox
@@ -396,3 +396,7 @@ class RedisStore:
     def health(self, now: float) -> tuple[Concern, ...]:
         """What somebody should mend at the server, or know."""
         return concerns(self._server, now)
+
+    def server_time(self) -> float:
+        """UTC seconds by the server's clock."""
+        return time_of(self._server)

@@ -1,19 +1,24 @@
 """Decides what at a Redis server endangers the gate: what it forgets, who can listen, how late it thinks it is."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
+from mfa_gate.core.clocks import alarming, in_words
 from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.ports import Concern
 from mfa_gate.settings.store_urls import RedisAddress
 from mfa_gate.stores.redis_connection import Server
 
-SKEW_SECONDS: Final = 10
-
 
 def concerns(server: Server, now: float) -> tuple[Concern, ...]:
     """What endangers the gate, each with its cure. Raises `StoreUnavailable` if it does not answer at all."""
     return (*reach(server.address), *_clock(server, now), *_keeping(server))
+
+
+def time_of(server: Server) -> float:
+    """UTC seconds by the server's own clock. Raises `StoreUnavailable`."""
+    seconds, microseconds = server.ask("TIME")
+    return float(seconds) + float(microseconds) / 1_000_000
 
 
 def reach(address: RedisAddress) -> Iterator[Concern]:
@@ -33,12 +38,9 @@ def reach(address: RedisAddress) -> Iterator[Concern]:
 
 
 def _clock(server: Server, now: float) -> Iterator[Concern]:
-    seconds, microseconds = server.ask("TIME")
-    skew = float(seconds) + float(microseconds) / 1_000_000 - now
-    if abs(skew) > SKEW_SECONDS:
-        way = "ahead of" if skew > 0 else "behind"
-        text = f"the store's server is {abs(skew):.0f} s {way} this machine. Let both follow NTP."
-        yield Concern(severity="error", about="clock", text=text)
+    skew = time_of(server) - now
+    if alarming(skew):
+        yield Concern(severity="error", about="clock", text=in_words(skew))
 
 
 def _keeping(server: Server) -> Iterator[Concern]:

@@ -341,6 +341,9 @@ class SqliteStore:
         with self._connections.reading() as db:
             return tuple(health.concerns(db, self._path))
 
+    def server_time(self) -> None:
+        """A file has no clock of its own."""
+
     def feed(self) -> Feed:
         """Begin to follow what others change."""
         return SqliteFeed(self.changes, self.last_change())

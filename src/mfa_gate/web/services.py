@@ -37,12 +37,25 @@ class Signers:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClockStanding:
+    """By how much the clock of the store's server is ahead of this machine's, and what follows from it."""
+
+    skew_seconds: int = 0
+    refuses_codes: bool = False
+    """Codes of authenticator apps are answered with 503, until the clocks agree."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Readiness:
     """Whether this process can do its work, and when the jobs beside it were last done by whichever process did."""
 
     missing: tuple[str, ...] = ()
     """What keeps it from answering, one sentence each; empty if it is ready."""
     jobs: "tuple[Standing, ...]" = ()
+    clock: ClockStanding | None = None
+    """None where the store did not say."""
+    wrong: tuple[str, ...] = ()
+    """What somebody should mend although people are answered, one sentence each."""
 
 
 @dataclass(frozen=True, kw_only=True)

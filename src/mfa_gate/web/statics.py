@@ -78,10 +78,13 @@ def show_live(_: Call) -> GateResponse:
 def show_ready(call: Call) -> GateResponse:
     """Whether this process can do its work; why not stands in the log, not in an answer to a stranger.
 
-    A job that is late makes no process unready: taking it away from people would not bring the job on.
+    A job that is late makes no process unready: taking it away from people would not bring the job on. Nor does a clock
+    that is wrong: whoever is verified goes on, and of all processes each would be taken away if it is the server's.
     """
     found = call.services.ready()
     for sentence in found.missing:
         log.warning("not ready: %s", printable(sentence, 1_000))
-    body = {"ready": not found.missing, "jobs": found.jobs}
+    for sentence in found.wrong:
+        log.warning("%s", printable(sentence, 1_000))
+    body = {"ready": not found.missing, "jobs": found.jobs, "clock": found.clock}
     return answers.json(msgspec.json.encode(body), status=503 if found.missing else 200)
