@@ -30,6 +30,7 @@ class Keyed:
         self.session = Signer("session", cookie_keys)
         self.pending = Signer("pending", cookie_keys)
         self.csrf = Signer("csrf", cookie_keys)
+        self.roster = Signer("roster", cookie_keys)
         self._publics: dict[str, PublicKey] | None = None
         live.serve(self._renew)
 
@@ -78,7 +79,7 @@ class Keyed:
         self.sealer.renew(*_seals(ring))
         self.audit_keys.renew(*ring.signing_last("audit"))
         self.peppers.renew(*ring.signing_last("pepper"))
-        for signer in (self.session, self.pending, self.csrf):
+        for signer in (self.session, self.pending, self.csrf, self.roster):
             signer.renew(ring.signing_last("cookie"))
         self._publics = None
 

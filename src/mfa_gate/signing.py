@@ -16,7 +16,7 @@ from itsdangerous.encoding import base64_decode, base64_encode, bytes_to_int
 
 from mfa_gate.core.errors import KeysError
 
-Purpose = Literal["session", "pending", "csrf", "link"]
+Purpose = Literal["session", "pending", "csrf", "link", "roster"]
 
 MAX_TOKEN: Final = 4000
 """Characters of a token. Browsers keep 4,096 bytes of a cookie's name and value (RFC 6265 §6.1)."""
@@ -30,6 +30,7 @@ _SALTS: Final[dict[Purpose, bytes]] = {
     "pending": b"mfa_gate.pending.1",
     "csrf": b"mfa_gate.csrf.1",
     "link": b"mfa_gate.link.1",
+    "roster": b"mfa_gate.roster.1",
 }
 _TOKEN: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})", re.ASCII)
 _MIN_KEY_BYTES: Final = 32

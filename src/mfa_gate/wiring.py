@@ -28,11 +28,12 @@ from mfa_gate.flows.timekeeping import Timekeeper
 from mfa_gate.flows.traffic import Unattributed
 from mfa_gate.identity import IdentitySource, attribute, build_sources
 from mfa_gate.opening import keyed_of
-from mfa_gate.ports import Store
+from mfa_gate.ports import Draft, Store
 from mfa_gate.settings import Settings
 
 if TYPE_CHECKING:
     from mfa_gate.break_glass import LiveGrants
+    from mfa_gate.flows.roster_desk import BadRoster, Lines
     from mfa_gate.opening import Keys
     from mfa_gate.web.rendering import Renderer
     from mfa_gate.web.services import Readiness, Services
@@ -170,6 +171,7 @@ def build_services(
     from mfa_gate.flows.proving import CodeDesk
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
+    from mfa_gate.flows.roster_desk import RosterDesk
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.surveys import reports
     from mfa_gate.web.dates import zone_named
@@ -178,6 +180,7 @@ def build_services(
     keyed = keyed_of(keys, sources)
     desk = CodeDesk(pepper=keyed.peppers, random=sources.random, hold_clock=timekeeper.hold)
     authority = Authority(store, store, committer, desk, role_of=settings.is_admin)
+    importing = Importing(store.roster, store.stream, random=sources.random, role_of=settings.is_admin)
     return Services(
         checker=checker,
         self_service=SelfService(
@@ -210,10 +213,17 @@ def build_services(
             random=sources.random,
             leaves=settings.mail.leaves,
         ),
-        importing=Importing(store.roster, store.stream, random=sources.random, role_of=settings.is_admin),
         sign=keyed.sign_checkpoint,
+        importing=importing,
+        roster_desk=RosterDesk(
+            authority,
+            importing,
+            store.roster,
+            store,
+            drafted=lambda file: _drafted(file, settings),
+        ),
         renderer=cache(lambda: _make_renderer(settings)),
-        signers=Signers(session=keyed.session, pending=keyed.pending, csrf=keyed.csrf),
+        signers=Signers(session=keyed.session, pending=keyed.pending, csrf=keyed.csrf, roster=keyed.roster),
         places=places,
         cookie_name=settings.cookie_name,
         secure=settings.is_https,
@@ -229,6 +239,12 @@ def build_services(
         setup_code=settings.admin.setup_code,
         time_zone=settings.time_zone,
     )
+
+
+def _drafted(file: "Lines", settings: Settings) -> "Draft | BadRoster":
+    from mfa_gate.roster.drafting import drafted
+
+    return drafted(file, tuple(dict.fromkeys(source.realm for source in settings.identity)))
 
 
 def _sign_out_path(settings: Settings) -> str:

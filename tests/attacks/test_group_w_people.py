@@ -634,6 +634,10 @@ def test_W19_no_call_takes_a_field_that_is_not_its_own(rig: Rig) -> None:
         if not operation.changes:
             continue
         target = operation.path.removeprefix("/").replace("{id}", rig.person("alice").id)
+        if operation.file:
+            # It takes no fields at all; what a file may not say, its columns, is tried where rosters are.
+            assert root.api(operation.method, target, {}).status == 415
+            continue
         taken = set(operation.takes.__struct_fields__)
         for name, value in FOREIGN.items():
             if name in taken:

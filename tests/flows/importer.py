@@ -42,6 +42,9 @@ class Written:
     def names(self, account_id: str) -> bool:
         return any(row.account_id == account_id for row in self._rows)
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
 
 def row(subject: str, **fields: object) -> RosterRow:
     return replace(RosterRow(realm="portal", subject=subject, name=subject.title()), **fields)

@@ -1,5 +1,7 @@
 """Pages as they look on an ordinary day, and on a bad one: the sample views of the rendering and browser tests."""
 
+from typing import get_args
+
 import msgspec
 import segno
 from markupsafe import Markup
@@ -8,6 +10,13 @@ from mfa_gate.core.coverage import Coverage, GroupCoverage
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.reports import Day, Report
 from mfa_gate.core.snapshots import Exempt, Openings, Snapshot
+from mfa_gate.web.admin_roster_views import (
+    AdminRoster,
+    AdminRosterOffer,
+    ImportLine,
+    RosterPerson,
+    RosterTrouble,
+)
 from mfa_gate.web.admin_views import (
     AdminAct,
     AdminAudit,
@@ -569,6 +578,60 @@ ADMIN_VIEWS: dict[str, View] = {
         users_href="/mfa/admin/users?never_seen=1",
         form="jsonl",
         reason_missing=True,
+        problem="wrong",
+    ),
+    "admin-roster": AdminRoster(on=False),
+    "admin-roster-telling": AdminRoster(
+        on=True,
+        telling=12_345,
+        imports=(
+            ImportLine(
+                at=NOW, by="root", reason="Roster of March", added=12_000, changed=300, deactivated=45
+            ),
+        ),
+    ),
+    "admin-roster-imported": AdminRoster(on=False, imported=True),
+    **{
+        f"admin-roster-{trouble}": AdminRoster(on=False, trouble=trouble)
+        for trouble in get_args(RosterTrouble)
+    },
+    "admin-roster-bad": AdminRoster(
+        on=False,
+        trouble="unreadable",
+        bad=(
+            (5, "the same person as on line 3, also if spelled otherwise"),
+            (7, '"x" is not one mail address'),
+        ),
+        bad_count=2,
+    ),
+    "admin-roster-offer": AdminRosterOffer(
+        offer="offer",
+        people=1200,
+        listed=1100,
+        added=120,
+        changed=1,
+        deactivated=90,
+        unchanged=1079,
+        shown={
+            "added": (RosterPerson(name="Alice Moreau", user="alice", email="alice@example.com"),) * 3,
+            "changed": (RosterPerson(name="Bob Okafor", user="bob", email=""),),
+            "deactivated": (RosterPerson(name="Zoë Ünal", user="zoe", email="z@example.com"),) * 2,
+        },
+        many=True,
+        administrators=("root", "robin"),
+    ),
+    "admin-roster-offer-again": AdminRosterOffer(
+        offer="offer",
+        people=1200,
+        listed=1100,
+        added=120,
+        changed=1,
+        deactivated=90,
+        unchanged=1079,
+        many=True,
+        again=True,
+        unsure=True,
+        reason="Roster of March",
         problem="wrong",
     ),
     "admin-users-in-group": AdminUsers(

@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mfa_gate.core.responses import TITLES
@@ -53,6 +54,9 @@ def test_the_document_names_every_call_and_where_it_stands(document: Json) -> No
         "GET /admin/audit",
         "POST /admin/audit/export",
         "POST /admin/users/export",
+        "GET /admin/roster",
+        "POST /admin/roster/offers",
+        "POST /admin/roster",
         "POST /admin/reminders",
         "GET /admin/reminders",
         "GET /admin/reminders/{job}",
@@ -76,9 +80,9 @@ def test_every_body_has_an_example_that_fits_its_schema(document: Json) -> None:
         operation["requestBody"]["content"]["application/json"]
         for table in document["paths"].values()
         for operation in table.values()
-        if "requestBody" in operation
+        if "application/json" in operation.get("requestBody", {}).get("content", {})
     ]
-    assert len(bodies) == 12
+    assert len(bodies) == 13
     for body in bodies:
         schema = {**body["schema"], "components": document["components"]}
         fits = jsonschema_rs.validator_for(schema)
@@ -177,7 +181,8 @@ def test_whatever_is_sent_is_answered_as_the_document_says(
             # A cursor is what another page has told; none can be made up from a schema.
             case.query.pop("after", None)
         response = case.call(headers=headers, cookies=cookies)
-        case.validate_response(response)
+        # No schema says what a CSV file may hold; `test_api_roster.py` does.
+        case.validate_response(response, excluded_checks=[positive_data_acceptance] if operation.file else [])
         seen.append(response.status_code)
 
     send()

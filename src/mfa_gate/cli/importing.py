@@ -1,6 +1,5 @@
 """`users import`: reads a roster from a file, shows what it would change, and puts it in force as a whole."""
 
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from mfa_gate.core.roster import RosterHead
 
 if TYPE_CHECKING:
     from mfa_gate.flows.importing import Kind, Preview
+    from mfa_gate.flows.roster_desk import Hashed
     from mfa_gate.roster.csv_file import BadLine, Numbered
     from mfa_gate.roster.draft import Draft
 
@@ -78,6 +78,8 @@ def import_(
 
 def _read(gate: Opened, file: BinaryIO | None, draft: "Draft") -> str:
     """Fill the draft; the hash of the file, if it is one. Ends the command if a line cannot be read."""
+    from mfa_gate.flows.roster_desk import Hashed
+
     hashed = None if file is None else Hashed(file)
     with counting("people read") as more:
         draft.fill(_people(gate, hashed), more)
@@ -105,24 +107,6 @@ def _people(gate: Opened, file: "Hashed | None") -> "Iterator[Numbered | BadLine
     if roster.url is not None:
         return hooks.from_query(roster.url.reveal().decode(), roster.query, realms)
     raise click.UsageError("Name a file, or write [roster] in the settings.")
-
-
-class Hashed:
-    """A file whose lines are hashed while they are read, so that the trail can say which file it was."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-
-    def readline(self, size: int) -> bytes:
-        """The next line, or the first `size` bytes of it."""
-        line = self._file.readline(size)
-        self._hash.update(line)
-        return line
-
-    def hexdigest(self) -> str:
-        """SHA-256 of what was read."""
-        return self._hash.hexdigest()
 
 
 def _compare(gate: Opened, draft: "Draft", *, keep: bool) -> "Preview":

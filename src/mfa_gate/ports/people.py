@@ -210,3 +210,6 @@ class Draft(Protocol):
 
     def names(self, account_id: str) -> bool:
         """True if there is a row of this account."""
+
+    def close(self) -> None:
+        """Let go of what it takes."""

@@ -23,17 +23,20 @@ from mfa_gate.web.api_policy import OPERATIONS as OF_THE_POLICY
 from mfa_gate.web.api_problems import not_found
 from mfa_gate.web.api_reminders import OPERATIONS as OF_REMINDERS
 from mfa_gate.web.api_reports import OPERATIONS as OF_REPORTS
+from mfa_gate.web.api_roster import OPERATIONS as OF_THE_ROSTER
 from mfa_gate.web.api_self import OPERATIONS as OF_ONESELF
 from mfa_gate.web.entrance import gate_request, said
 from mfa_gate.web.openapi import document
 from mfa_gate.web.services import Services
-from mfa_gate.web.threads import Threads
+from mfa_gate.web.threads import Threads, from_loop
+from mfa_gate.web.uploads import Body
 
 BELOW = "/api/v1"
 THREADS = 16
 OPERATIONS: tuple[Operation[Any], ...] = (
     *OF_ONESELF,
     *OF_THE_POLICY,
+    *OF_THE_ROSTER,
     *OF_EXPORTS,  # before paths that have an id in the same place
     *OF_ADMINISTRATION,
     *OF_ACTS,
@@ -80,6 +83,8 @@ class _Path:
         call = await self._in_thread(admit)
         if isinstance(call, GateResponse):
             return call
+        if operation.file:
+            return await self._in_thread(partial(operation.take, call, Body(from_loop(request.stream()))))
         body = await read_body(request.stream()) if operation.changes else b""
         if body is None:
             return too_large()

@@ -11,6 +11,7 @@ from msgspec.structs import FieldInfo, fields
 from mfa_gate.core.messages import GateRequest, GateResponse, printable
 from mfa_gate.core.responses import problem
 from mfa_gate.web.api_schema import Taken
+from mfa_gate.web.uploads import MOST
 
 MAX_BYTES = 64 * 1024
 MAX_FIELDS = 32
@@ -30,6 +31,24 @@ def acceptable(request: GateRequest) -> GateResponse | None:
             return problem(400, "invalid", "The length of the body is not a number.")
         if len(length) > 9 or int(length) > MAX_BYTES:
             return too_large()
+    return None
+
+
+def acceptable_file(request: GateRequest, kind: str) -> GateResponse | None:
+    """What speaks against reading a file of this kind, by its headers alone.
+
+    # Security: its length has to be said, or a file that was cut short on the way would be taken for the whole.
+    """
+    kinds = [value.partition(";")[0].strip().lower() for value in request.values("content-type")]
+    if kinds != [kind] or request.values("content-encoding"):
+        return problem(415, "invalid", f"Send a file, plain, with `Content-Type: {kind}`.")
+    lengths = request.values("content-length")
+    if not lengths:
+        return problem(411, "invalid", "Send `Content-Length`.")
+    if len(lengths) > 1 or not (lengths[0].isascii() and lengths[0].isdigit()):
+        return problem(400, "invalid", "The length of the body is not a number.")
+    if len(lengths[0]) > 9 or int(lengths[0]) > MOST:
+        return problem(413, "invalid", f"The file is larger than {MOST} bytes.")
     return None
 
 

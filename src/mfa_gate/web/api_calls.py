@@ -22,10 +22,11 @@ from mfa_gate.flows.results import Opened
 from mfa_gate.flows.visitor import Visitor, visitor_of
 from mfa_gate.signing import Pending
 from mfa_gate.web import answers, pending
-from mfa_gate.web.api_bodies import acceptable, decode_body, decode_query
+from mfa_gate.web.api_bodies import acceptable, acceptable_file, decode_body, decode_query
 from mfa_gate.web.api_schema import Proof, Taken
 from mfa_gate.web.cookies import clear_cookie, pending_name, set_cookie, the_cookie
 from mfa_gate.web.services import Services
+from mfa_gate.web.uploads import Body
 
 log = logging.getLogger("mfa_gate")
 
@@ -91,6 +92,9 @@ class Operation(Generic[B]):
     example: B | None = None
     media: tuple[str, ...] = ()
     """What kinds of file it answers with; empty: JSON of `answers`."""
+    file: str = ""
+    """What kind of file it takes in place of JSON, which `reads` reads as it comes; empty: none."""
+    reads: "Callable[[Call, Body], GateResponse] | None" = None
 
     @property
     def changes(self) -> bool:
@@ -107,7 +111,14 @@ class Operation(Generic[B]):
         call = _identify(services, request, params)
         if isinstance(call, GateResponse) or not self.changes:
             return call
-        return _ridden(request, services.places.public_url) or acceptable(request) or call
+        fits = acceptable_file(request, self.file) if self.file else acceptable(request)
+        return _ridden(request, services.places.public_url) or fits or call
+
+    def take(self, call: Call, body: Body) -> GateResponse:
+        """The answer to a file. Raises whatever the flows raise."""
+        if self.reads is None:
+            raise TypeError(f"{self.name} takes no file.")
+        return call.on_its_way(self.reads(call, body))
 
     def perform(self, call: Call, body: bytes) -> GateResponse:
         """The answer. Raises whatever the flows raise."""

@@ -29,6 +29,7 @@ from mfa_gate.web import (
     admin_policy_pages,
     admin_reminder_pages,
     admin_report_pages,
+    admin_roster_pages,
     admin_user_pages,
     admin_users_pages,
     admins,
@@ -41,7 +42,8 @@ from mfa_gate.web.entrance import Entrance, gate_request, said
 from mfa_gate.web.forms import NOTHING, read_form
 from mfa_gate.web.protect import Handler
 from mfa_gate.web.services import Services
-from mfa_gate.web.threads import Threads
+from mfa_gate.web.threads import Threads, from_loop
+from mfa_gate.web.uploads import Body, is_multipart
 
 log = logging.getLogger("mfa_gate")
 
@@ -86,6 +88,11 @@ PAGES: Mapping[str, Table] = {
         "GET": admin_people_export_pages.show_people_export,
         "POST": admin_people_export_pages.take_people_export,
     },
+    "/admin/users/import": {
+        "GET": admin_roster_pages.show_roster,
+        "POST": admin_roster_pages.take_roster,
+    },
+    "/admin/users/import/confirm": {"POST": admin_roster_pages.take_confirmation},
     "/admin/reminders": {
         "GET": admin_reminder_pages.show_reminders,
         "POST": admin_reminder_pages.take_reminders,
@@ -101,6 +108,9 @@ PAGES: Mapping[str, Table] = {
     "/healthz/live": {"GET": statics.show_live},
     "/healthz/ready": {"GET": statics.show_ready},
 }
+
+BRING_FILES = frozenset({"/admin/users/import"})
+"""Pages to which a form may bring a file, which their handlers read as it comes."""
 
 
 _PAGES_ONLY = problem(
@@ -177,12 +187,14 @@ class _Desk:
 
     async def _call(self, request: Request) -> Call:
         judged = gate_request(request.scope)
-        reads = judged.method == "POST"
+        posted = judged.method == "POST"
+        brings = posted and request.scope["path"] in BRING_FILES and is_multipart(judged)
         return Call(
             services=self._services,
             request=judged,
             now=int(self._services.clock()),
-            sent=await read_form(judged, request.stream()) if reads else NOTHING,
+            sent=await read_form(judged, request.stream()) if posted and not brings else NOTHING,
+            body=Body(from_loop(request.stream())) if brings else None,
             params=request.path_params,
         )
 

@@ -24,6 +24,7 @@ from mfa_gate.web.cookies import clear_cookie, pending_name, set_cookie, the_coo
 from mfa_gate.web.forms import NOTHING, Sent, parse_query
 from mfa_gate.web.services import Services
 from mfa_gate.web.translations import choose_language
+from mfa_gate.web.uploads import Body
 from mfa_gate.web.views import Followed, Message, MessageKind, PageContext
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Call:
     request: GateRequest
     now: int
     sent: Sent = NOTHING
+    body: Body | None = None
+    """What is still to be read of a request that brings a file."""
     params: Mapping[str, str]
     """What stands in the path."""
 

@@ -32,7 +32,8 @@ The gate's second step without a browser: set up, verify, administer.
 and once there is one, the gate's session cookie.
 
 **Changes** need `Content-Type: application/json`, and either an `Origin` (or `Sec-Fetch-Site`) that says
-*same origin*, or, where no `Origin` is sent, the header `MFA-Gate-Request: 1`. Bodies have at most 64 KB. A field
+*same origin*, or, where no `Origin` is sent, the header `MFA-Gate-Request: 1`. Bodies have at most 64 KB (a roster,
+which is `text/csv` and says its length, 64 MB). A field
 that is unknown, or that comes twice, is refused. A code is a string.
 
 **Errors** are problems of RFC 9457. Go by `code`. After a 503 the outcome is unknown: read `status`, then try again;
@@ -122,18 +123,21 @@ def _operation(operation: Operation[Any], schemas: Json) -> Json:
     }
     if operation.changes:
         drawn["parameters"].append(_REQUEST_HEADER)
-        drawn["requestBody"] = {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"$ref": _REF.format(name=operation.takes.__name__)},
-                    "examples": {operation.name: {"value": msgspec.to_builtins(operation.example)}},
-                }
-            },
-        }
+        drawn["requestBody"] = {"required": True, "content": _content(operation)}
     else:
         drawn["parameters"] += _query_parameters(operation, schemas)
     return drawn
+
+
+def _content(operation: Operation[Any]) -> Json:
+    if operation.file:
+        return {operation.file: {"schema": {"type": "string"}}}
+    return {
+        "application/json": {
+            "schema": {"$ref": _REF.format(name=operation.takes.__name__)},
+            "examples": {operation.name: {"value": msgspec.to_builtins(operation.example)}},
+        }
+    }
 
 
 _REQUEST_HEADER: Json = {

@@ -11,6 +11,7 @@ from mfa_gate.core.transitions import Paused
 from mfa_gate.factors import recovery
 from mfa_gate.flows.results import Verified
 from mfa_gate.flows.visitor import FRESH_SECONDS, Visitor
+from mfa_gate.web.admin_roster_views import AdminRosterOffer
 from mfa_gate.web.admin_views import AdminAct, AdminExport, AdminPeopleExport
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form
@@ -20,7 +21,7 @@ from mfa_gate.web.views import Confirm, Pause
 def freshly_verified(
     caller: Caller,
     form: Form,
-    confirm: Confirm | AdminAct | AdminExport | AdminPeopleExport,
+    confirm: Confirm | AdminAct | AdminExport | AdminPeopleExport | AdminRosterOffer,
     *,
     power: Power,
     max_age: int = FRESH_SECONDS,

@@ -9,6 +9,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from mfa_gate.web import (
+    admin_roster_views,
     admin_views,
     assets,
     dates,
@@ -35,6 +36,8 @@ View = (
     | admin_views.AdminOverview
     | admin_views.AdminPeopleExport
     | admin_views.AdminUsers
+    | admin_roster_views.AdminRoster
+    | admin_roster_views.AdminRosterOffer
     | admin_views.AdminUser
     | admin_views.AdminAct
     | policy_views.AdminPolicies
@@ -61,6 +64,8 @@ TEMPLATES: Mapping[type[View], str] = {
     views.SignInRequired: "sign_in_required.html",
     admin_views.AdminOverview: "admin/overview.html",
     admin_views.AdminUsers: "admin/users.html",
+    admin_roster_views.AdminRoster: "admin/roster.html",
+    admin_roster_views.AdminRosterOffer: "admin/roster_offer.html",
     admin_views.AdminUser: "admin/user.html",
     admin_views.AdminAct: "admin/act.html",
     policy_views.AdminPolicies: "admin/policies.html",

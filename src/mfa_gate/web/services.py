@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.reports import Reports
+    from mfa_gate.flows.roster_desk import RosterDesk
     from mfa_gate.flows.self_service import SelfService
     from mfa_gate.web.rendering import Renderer
 
@@ -34,6 +35,7 @@ class Signers:
     session: Signer
     pending: Signer
     csrf: Signer
+    roster: Signer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,7 @@ class Services:
     importing: "Importing"
     sign: Callable[[bytes], tuple[str, bytes]]
     """Message → (key id, signature), with the key that signs checkpoints."""
+    roster_desk: "RosterDesk"
     renderer: "Callable[[], Renderer]"
     """Makes the renderer; asked once, by the first page that is shown, since it loads jinja2."""
     signers: Signers

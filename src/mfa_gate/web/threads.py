@@ -1,10 +1,11 @@
 """Threads of our own for whatever waits, so that the portal's are never used up; it knows nothing of the work."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import anyio
+import anyio.from_thread
 from anyio.lowlevel import RunVar
 
 T = TypeVar("T")
@@ -40,3 +41,18 @@ class Threads:
             found = anyio.CapacityLimiter(self._number)
             self._limiters.set(found)
         return found
+
+
+def from_loop(stream: AsyncIterator[bytes]) -> Callable[[], bytes]:
+    """What gives a thread of ours the next piece of a stream that the loop reads; nothing at its end.
+
+    Raises what the stream raises.
+    """
+
+    async def following() -> bytes:
+        async for piece in stream:
+            if piece:
+                return piece
+        return b""
+
+    return lambda: anyio.from_thread.run(following)
