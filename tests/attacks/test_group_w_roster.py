@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.events import Actor
-from mfa_gate.core.roster import RosterRow, proof_email
+from mfa_gate.core.mailboxes import proof_email
+from mfa_gate.core.roster import RosterRow
 from mfa_gate.flows.importing import Importing, Preview
 from mfa_gate.flows.settling import Settling
 from mfa_gate.roster.csv_file import BadLine, Numbered, RosterRefused, read

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, Listing
 from mfa_gate.core.events import SYSTEM, Event
+from mfa_gate.core.mailboxes import NEW_ADDRESS_SECONDS, former_email, proof_email
 from mfa_gate.core.policy import Policy, standing
-from mfa_gate.core.roster import NEW_ADDRESS_SECONDS, RosterRow, former_email, listed, proof_email
+from mfa_gate.core.roster import RosterRow, listed
 from mfa_gate.core.transitions import seen
 from tests.core.samples import ALICE, ENROLLED, NEWCOMER, NOW
 
@@ -145,6 +146,23 @@ def test_changing_it_twice_shortens_no_day() -> None:
     assert proof_email(twice, NOW + 9 + NEW_ADDRESS_SECONDS) == "c@example.net"
     renamed, _ = listed(twice, replace(ROW, email="c@example.net", name="Al"), 4, SYSTEM, NOW + 99)
     assert proof_email(renamed, NOW + 99) == "alice@example.org"
+
+
+def test_an_address_that_the_portal_changes_is_held_to_the_same() -> None:
+    known = replace(NEWCOMER, first_seen_at=NOW - 9)
+    after, events = seen(known, replace(ALICE, email="mallory@example.net"), NOW)
+    assert kinds(events) == ["profile_changed", "address_changed"]
+    assert events[1].notify == ("owner",)
+    assert (after.email, former_email(after)) == ("mallory@example.net", NEWCOMER.email)
+    assert proof_email(after, NOW + NEW_ADDRESS_SECONDS - 1) == NEWCOMER.email
+    assert proof_email(after, NOW + NEW_ADDRESS_SECONDS) == "mallory@example.net"
+    # The next request tells the same, and nobody again; back is nowhere else.
+    assert seen(after, replace(ALICE, email="mallory@example.net"), NOW + 9) == (after, ())
+    back, events = seen(after, replace(ALICE, email=NEWCOMER.email), NOW + 9)
+    assert kinds(events) == ["profile_changed"]
+    assert proof_email(back, NOW + 9) == NEWCOMER.email
+    _, events = seen(known, replace(ALICE, email=NEWCOMER.email.upper()), NOW)
+    assert kinds(events) == ["profile_changed"]
 
 
 def test_a_first_address_has_no_former_one() -> None:

@@ -119,7 +119,7 @@ class TestSeen:
     def test_a_changed_profile_is_recorded_by_the_names_of_its_fields(self) -> None:
         account, events = seen(NEWCOMER, replace(ALICE, email="new@example.org", groups=("staff",)), NOW)
         assert (account.email, account.groups, account.name) == ("new@example.org", ("staff",), "Alice Ames")
-        assert kinds(events) == ["profile_changed"]
+        assert kinds(events) == ["profile_changed", "address_changed"]
         assert events[0].details == {"fields": "email, groups"}
 
     @pytest.mark.parametrize("subject", ["Alice", "ALICE", "alice ", "\uff41lice"])

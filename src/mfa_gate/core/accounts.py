@@ -88,15 +88,12 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the roster says of one person; `number` is that of the import that said so first.
 
     # Security: `groups` stand apart from those that the portal tells, which alone can make an administrator.
-    `former_email` is the address that proofs went to before this one, which came `email_since`.
     """
 
     number: int
     name: str = ""
     email: str = ""
     groups: tuple[str, ...] = ()
-    email_since: int = 0
-    former_email: str = ""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -129,6 +126,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where they were verified from, newest last: see `core.places`."""
     listing: Listing | None = None
     """None: no roster has ever named this person."""
+    email_since: int = 0
+    """When `email` came in the place of another."""
+    former_email: str = ""
+    """The address by which something could be proven before."""
 
     @property
     def has_factor(self) -> bool:

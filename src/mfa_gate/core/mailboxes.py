@@ -3,8 +3,13 @@
 import re
 from typing import Final
 
-from mfa_gate.core.accounts import Account
+from msgspec.structs import replace
 
+from mfa_gate.core.accounts import Account
+from mfa_gate.core.policy import DAY
+
+NEW_ADDRESS_SECONDS: Final = DAY
+"""How long a changed address is too new for anything to be proven by mail that goes there."""
 _LONGEST: Final = 254
 _LOCAL: Final = re.compile(
     r"(?=.{1,64}@)[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*@", re.IGNORECASE
@@ -40,3 +45,32 @@ def mailbox_of(account: Account, domain: str) -> str | None:
     if account.email or not domain:
         return mailbox(account.email)
     return mailbox(f"{account.subject}@{domain}")
+
+
+def moved(account: Account, email: str, now: int) -> Account:
+    """The account with the address that portal or roster name now; the one before is kept for as long as it counts."""
+    if not account.email or email == account.email:
+        return replace(account, email=email)
+    return replace(account, email=email, email_since=now, former_email=proof_email(account, now))
+
+
+def has_moved(before: Account, after: Account) -> bool:
+    """True if whoever had the address until now has to hear that mail goes elsewhere; back again is nowhere else."""
+    former, new = before.email.casefold(), after.email.casefold()
+    return bool(former) and former != new and after.former_email.casefold() != new
+
+
+def proof_email(account: Account, now: int) -> str:
+    """The address by which something may be proven now.
+
+    # Security: who can edit the roster or a profile of the portal, or talk somebody into it, must not take an account
+    over within the hour; the owner of the old address has been told. A clock set back makes no new address old.
+    """
+    if not account.former_email:
+        return account.email
+    return account.email if now >= account.email_since + NEW_ADDRESS_SECONDS else account.former_email
+
+
+def former_email(account: Account) -> str:
+    """The address before the present one; the present one if there was none."""
+    return account.former_email or account.email

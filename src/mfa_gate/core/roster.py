@@ -5,18 +5,14 @@ an administrator, and touches no factor. Pure; where rows come from and where th
 """
 
 from functools import cached_property
-from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Listing, account_id
 from mfa_gate.core.events import Actor, Event
-from mfa_gate.core.policy import DAY
+from mfa_gate.core.mailboxes import has_moved, moved
 from mfa_gate.core.transitions import event
-
-NEW_ADDRESS_SECONDS: Final = DAY
-"""How long a changed address is too new for anything to be proven by mail that goes there."""
 
 
 class RosterHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,7 +62,7 @@ def listed(account: Account | None, row: RosterRow, number: int, actor: Actor, n
             events.append(
                 event(after, "listing_changed", actor, now, fields=", ".join(changed), roster=number)
             )
-        if after.email != account.email and account.email:
+        if has_moved(account, after):
             events.append(event(after, "address_changed", actor, now, ("owner",), roster=number))
     active = row.active and not row.gone
     if active != account.active:
@@ -74,23 +70,6 @@ def listed(account: Account | None, row: RosterRow, number: int, actor: Actor, n
         after = replace(after, active=active, epoch=account.epoch + (not active))
         events.append(event(after, "reactivated" if active else "deactivated", actor, now, roster=number))
     return after, tuple(events)
-
-
-def proof_email(account: Account, now: int) -> str:
-    """The address by which something may be proven now.
-
-    # Security: who can edit the roster, or talk somebody into it, must not take an account over within the hour; the
-    owner of the old address has been told. A clock set back makes no new address old.
-    """
-    listing = account.listing
-    if listing is None or not listing.former_email:
-        return account.email
-    return account.email if now >= listing.email_since + NEW_ADDRESS_SECONDS else listing.former_email
-
-
-def former_email(account: Account) -> str:
-    """The address before the one that the roster gave; the present one if there was none."""
-    return (account.listing.former_email if account.listing else "") or account.email
 
 
 def _made(row: RosterRow, number: int, actor: Actor, now: int) -> Listed:
@@ -114,17 +93,9 @@ def _told(account: Account, row: RosterRow, number: int, now: int) -> Account:
     before = account.listing
     if before is not None and not _changed(before, row):
         return account
-    email = row.email or account.email
-    is_new = bool(account.email) and email != account.email
-    listing = Listing(
-        number=number,
-        name=row.name,
-        email=row.email,
-        groups=row.groups,
-        email_since=now if is_new else before.email_since if before else 0,
-        former_email=proof_email(account, now) if is_new else before.former_email if before else "",
-    )
-    return replace(account, name=row.name or account.name, email=email, listing=listing)
+    listing = Listing(number=number, name=row.name, email=row.email, groups=row.groups)
+    told = moved(account, row.email or account.email, now)
+    return replace(told, name=row.name or account.name, listing=listing)
 
 
 def _changed(before: Listing, row: RosterRow) -> list[str]:

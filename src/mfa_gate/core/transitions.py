@@ -18,6 +18,7 @@ from mfa_gate.core.accounts import (
     account_id,
 )
 from mfa_gate.core.events import SYSTEM, Actor, Audience, Event, EventKind
+from mfa_gate.core.mailboxes import has_moved, moved
 from mfa_gate.core.throttle import (
     FOREVER,
     PAUSE_SECONDS,
@@ -118,20 +119,23 @@ def seen(account: Account | None, identity: Identity, now: int) -> tuple[Account
     if not same_spelling(account, identity):
         return account, ()
     listing = account.listing
+    # Security: where the roster names an address, the portal's profile, which people edit, moves no mail of ours.
+    updated = moved(account, (listing.email if listing else "") or identity.email or account.email, now)
     updated = replace(
-        account,
+        updated,
         first_seen_at=account.first_seen_at or now,
-        # Security: where the roster names an address, the portal's profile, which people edit, moves no mail of ours.
         name=(listing.name if listing else "") or identity.name or account.name,
-        email=(listing.email if listing else "") or identity.email or account.email,
         groups=account.groups if identity.groups is None else identity.groups,
     )
     if updated == account:
         return account, ()
+    told = (
+        (event(updated, "address_changed", SYSTEM, now, ("owner",)),) if has_moved(account, updated) else ()
+    )
     if not account.first_seen_at:
-        return updated, (event(updated, "account_seen", SYSTEM, now),)
+        return updated, (event(updated, "account_seen", SYSTEM, now), *told)
     changed = [f for f in ("name", "email", "groups") if getattr(updated, f) != getattr(account, f)]
-    return updated, (event(updated, "profile_changed", SYSTEM, now, fields=", ".join(changed)),)
+    return updated, (event(updated, "profile_changed", SYSTEM, now, fields=", ".join(changed)), *told)
 
 
 def same_spelling(account: Account, identity: Identity) -> bool:

@@ -17,7 +17,7 @@ from mfa_gate.core.checkpoints import Entry
 from mfa_gate.core.errors import MailUnavailable, OutcomeUnknown, StaleState
 from mfa_gate.core.events import ORG, SYSTEM, Event
 from mfa_gate.core.listing import ACTIVE, Filter
-from mfa_gate.core.mailboxes import mailbox_of
+from mfa_gate.core.mailboxes import former_email, mailbox_of
 from mfa_gate.core.messages import printable
 from mfa_gate.core.notices import (
     LETTERS,
@@ -34,7 +34,6 @@ from mfa_gate.core.notices import (
     told_admins,
 )
 from mfa_gate.core.policy import HOUR
-from mfa_gate.core.roster import former_email
 from mfa_gate.flows.courier import Courier
 from mfa_gate.flows.posting import Letter, NoticeWriter, Post, Refused
 from mfa_gate.flows.reminding import LONGEST_PAUSE_SECONDS, PAUSE_SECONDS

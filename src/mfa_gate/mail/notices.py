@@ -187,8 +187,8 @@ def _used_or_tried(translate: Callable[[str], str], kind: EventKind) -> tuple[st
             )
         case "address_changed":
             return translate("Mail about your account at {portal} goes to another address"), translate(
-                "Since {when} the organization's roster names another e-mail address for you. This is the last mail to "
-                "this one."
+                "Since {when} another e-mail address stands for your account. This is the last mail to this one; the "
+                "new one proves nothing for a day."
             )
         case _:
             return "{portal}: {label}", "{when}: {sentence}"

@@ -112,7 +112,9 @@ TELLINGS: Mapping[str, Telling] = {
     "listing_changed": Telling(
         N_("Listing changed"), N_("The roster says something else of {person} than before.")
     ),
-    "address_changed": Telling(N_("Address changed"), N_("The roster gave {person} another e-mail address.")),
+    "address_changed": Telling(
+        N_("Address changed"), N_("{person} has another e-mail address now; the one before was told.")
+    ),
     "deactivated": Telling(N_("Deactivated"), N_("The roster says that {person} is not active.")),
     "reactivated": Telling(N_("Reactivated"), N_("The roster says that {person} is active again.")),
     "list_exported": Telling(
