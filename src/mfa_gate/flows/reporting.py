@@ -142,6 +142,10 @@ class Reporting:
         """How many people of a filter's group have each status; None: not known without looking for them."""
         return self._directory.counts(_storable(who), now)
 
+    def unattributed(self) -> int:
+        """How many kinds of traffic there are that nobody can be named for."""
+        return len(self._traffic.traffic())
+
     def impact(self, now: int) -> Impact:
         """What turning the requirement on now would do."""
         counts = self._directory.counts(EVERYBODY, now) or {}

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from mfa_gate.core.accounts import Account
 from mfa_gate.core.listing import Filter, Place, Sort
@@ -25,8 +25,8 @@ from mfa_gate.stores.redis_connection import Server
 from mfa_gate.stores.redis_index import MOST_SHARED, STARTS, TIME, set_of
 from mfa_gate.stores.redis_keys import GROUPS, SHARDS, key, shard_of
 from mfa_gate.stores.redis_pages import Piece, Want, first_of
-from mfa_gate.stores.redis_records import Answers, pairs
-from mfa_gate.stores.redis_scripts import COUNTS, WALK, Call
+from mfa_gate.stores.redis_records import Answers
+from mfa_gate.stores.redis_scripts import COUNTS, SIZES, WALK, Call
 
 FEW: Final = 400
 """People of a shard who are all looked at where they are found by a time that has come."""
@@ -118,8 +118,8 @@ class Directory:
 
     def groups(self, limit: int) -> Groups:
         """Coverage of the groups that have the most people."""
-        asked = self._server.ask_all([("HGETALL", key(shard, GROUPS)) for shard in SHARDS])
-        return groups_of(_sizes(asked), limit)
+        answers = self._server.read_all([Call(SIZES, (key(shard, GROUPS),)) for shard in SHARDS])
+        return groups_of(_sizes(answers), limit)
 
     def _spots(self, look: "_Look", after: Spot | None, limit: int) -> list[Spot]:
         def fetch(wants: list[Want[str, Spot]]) -> list[Piece[Spot]]:
@@ -246,11 +246,14 @@ class _Look:
         return b"(" + time + name + b"\0" + account_id + (b"" if self.descending else b"\0" + _END)
 
 
-def _sizes(asked: list[Any]) -> Iterator[tuple[str, str, int]]:
-    for found in asked:
-        for field, size in (found if isinstance(found, dict) else pairs(found)).items():
-            stands, _, group = field.decode(errors="replace").partition(":")
-            yield group, stands, int(size) if size.isdigit() else 0
+def _sizes(answers: list[bytes]) -> Iterator[tuple[str, str, int]]:
+    sums: dict[bytes, int] = {}
+    for words in map(_split, answers):
+        for field, size in zip(words[::2], words[1::2], strict=False):
+            sums[field] = sums.get(field, 0) + (int(size) if size.isdigit() else 0)
+    for field, total in sums.items():
+        stands, _, group = field.decode(errors="replace").partition(":")
+        yield group, stands, total
 
 
 def _says(part: Part) -> tuple[str, str]:

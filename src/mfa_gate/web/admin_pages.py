@@ -78,7 +78,7 @@ def _overview(caller: Caller) -> GateResponse:
             reminders=_reminders(caller, policy),
             openings=call.services.reports.openings(policy, Coverage(counts=overview.counts), now),
             more_groups=by_group.more,
-            attention=_attention(caller, overview, len(call.services.reporting.impact(now).unattributed)),
+            attention=_attention(caller, overview, call.services.reporting.unattributed()),
             groups=tuple(
                 GroupLine(
                     name=group,
