@@ -29,7 +29,7 @@ from mfa_gate.stores.index import (
     scopes_of,
 )
 
-FEW: Final = 1000
+FEW: Final = 3000
 """Matches of a search that are put in order."""
 _LAST: Final = "\U0010ffff"
 """Sorts after every letter: where a range of prefixes ends."""
