@@ -26,6 +26,7 @@ class Office:
             checker=door.checker,
             committer=Committer(town.store, lambda _: None),
             places=door.places,
+            timekeeper=door.timekeeper,
         )
         self._now = now
         cookies = browser.cookie_line(starlette_cookie({"user": admin}, now), town.session(admin, now))
