@@ -32,6 +32,8 @@ def _commands(ctx: click.Context) -> Iterator[click.Context]:
     if not isinstance(ctx.command, click.Group):
         yield ctx
         return
+    if ctx.command.invoke_without_command:
+        yield ctx
     for name in ctx.command.list_commands(ctx):
         command = ctx.command.get_command(ctx, name)
         if command is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pyotp
 import uvicorn
@@ -54,16 +54,23 @@ class Portal:
 
 @contextmanager
 def served(
-    app: App, folder: Path, mail: Mail | None = None, *, store_url: str | None = None
+    app: App,
+    folder: Path,
+    mail: Mail | None = None,
+    *,
+    store_url: str | None = None,
+    clock: Clock | None = None,
+    mode: Literal["enforce", "observe"] = "enforce",
 ) -> Iterator[Portal]:
     """The portal of this kind, with a store of its own, until the block ends; mail goes there or into a folder."""
-    clock = Clock()
+    clock = clock or Clock()
     sources = Sources(clock=clock)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         site = make_site(folder, app, port=port, store_url=store_url, sources=sources, environ=os.environ)
         if mail is not None:
             site = replace(site, settings=replace(site.settings, mail=mail))
+        site = replace(site, settings=replace(site.settings, mode=mode))
         gate = Gate(site.settings, sources=sources)
         serve, stop = (_flask if app == "flask" else _starlette)(gate, site.secret, listener)
         thread = threading.Thread(target=serve)

@@ -2,18 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from tests.browser.axe import AXE, RULES, VENDOR, violations
 from tests.browser.gallery import gallery
 from tests.web import samples
 from tests.web.pseudo import LANGUAGE as PSEUDO
 
-VENDOR = Path(__file__).parent / "vendor"
-AXE = (VENDOR / "axe.min.js").read_text(encoding="utf-8")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NARROW = ["color-contrast", "target-size", "scrollable-region-focusable"]
 """What axe may see otherwise on a phone than on a desk."""
 TOO_SMALL = """() => {
@@ -23,8 +20,6 @@ TOO_SMALL = """() => {
     .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 43.5)
     .map((element) => element.outerHTML);
 }"""
-RUN = """async (rules) => (await axe.run(document, {runOnly: rules, resultTypes: ["violations"], preload: false}))
-  .violations.flatMap(({id, nodes}) => nodes.map(({html}) => `${id}: ${html}`))"""
 CUT_OFF = """() => [...document.querySelectorAll(".card")]
   .filter((card) => card.scrollWidth > card.clientWidth + 1).map((card) => card.outerHTML.slice(0, 99))"""
 BETWEEN = (650, 1090)
@@ -37,12 +32,6 @@ SHOWN = [name for name in samples.VIEWS if name != "onward"]
 def address() -> Iterator[str]:
     with gallery() as running:
         yield running
-
-
-def violations(page: Page, rules: list[str]) -> list[str]:
-    """What axe finds on the page that is shown, of these rules or of rules with these tags."""
-    found: list[str] = page.evaluate(RUN, rules)
-    return found
 
 
 def quiet_page(context: BrowserContext, complaints: list[str]) -> Page:
