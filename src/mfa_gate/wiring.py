@@ -136,7 +136,7 @@ def _forwarding(settings: Settings, identity_sources: tuple[IdentitySource, ...]
         )
 
     return Forwarding(
-        our_cookies=(settings.cookie_name, f"{settings.cookie_name}_pending"),
+        our_cookies=tuple(f"{settings.cookie_name}{suffix}" for suffix in ("", "_pending", "_browser")),
         source_headers=frozenset(
             fold_header(name) for source in identity_sources for name in source.keyed_headers
         ),
@@ -169,6 +169,7 @@ def build_services(
     from mfa_gate.flows.people_export import PeopleExport
     from mfa_gate.flows.policy_history import PolicyHistory
     from mfa_gate.flows.proving import CodeDesk
+    from mfa_gate.flows.remembering import Remembering
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.roster_desk import RosterDesk
@@ -194,6 +195,7 @@ def build_services(
                 settings.admin.setup_code and settings.is_admin(account) is not None
             ),
         ),
+        remembering=Remembering(store, committer, random=sources.random, store_id=store.store_id),
         authority=authority,
         administration=Administration(
             authority, store, committer, store, desk, policy_changed=checker.forget_policy

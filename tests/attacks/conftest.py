@@ -40,12 +40,17 @@ KEPT = {
     *("D01", "D02", "D07", "D10", "D13", "D14", "D15", "D18", "D21"),
     *("B14", "B16"),
     *("E01", "E04", "E08", "E10", "E12", "E13", "E14", "E16", "E18", "E19", "E20", "E21"),
-    *("F01", "F03", "F07", "F11", "F12", "F15", "F16", "F20"),
+    *("F01", "F03", "F07", "F09", "F11", "F12", "F15", "F16", "F20"),
     *("I09", "J01", "J02", "J03", "J13", "J16"),
     *("W03", "W08", "W14", "W18", "W19", "W23"),
 }
 """Rows that what the store does decides, too; tried on a server as well. The other rows never get as far."""
-RACES = {"D02_parallel_submission", "E08_a_confirmation_is_taken_once", "E14_recovery_codes_are_taken_once"}
+RACES = {
+    "D02_parallel_submission",
+    "E08_a_confirmation_is_taken_once",
+    "E14_recovery_codes_are_taken_once",
+    "F09_at_one_moment",
+}
 """The store alone decides these; tried on every kind of server."""
 FILE: tuple[Pair, ...] = (("asgi", "sqlite"), ("wsgi", "sqlite"))
 

@@ -407,7 +407,13 @@ def test_W18_nobody_acts_on_a_peer_on_a_superior_or_on_themselves(build: Build) 
     assert reset(rig.client("root", verified=True), ids["help"]).status == 200, "somebody below"
 
 
-ACTS = {"reset": "reset", "sign-out": "sign-out", "exemption": "exempt", "exemption/end": "end-exemption"}
+ACTS = {
+    "reset": "reset",
+    "sign-out": "sign-out",
+    "forget-browsers": "forget-browser",
+    "exemption": "exempt",
+    "exemption/end": "end-exemption",
+}
 """By the API, and the page of the same."""
 
 

@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, account_id
-from mfa_gate.core.events import ORG, SYSTEM, Event
+from mfa_gate.core.events import ORG, SYSTEM, Actor, Event
+from mfa_gate.core.remembered import Held, remembered
 from mfa_gate.ports import Change
 from tests.cli.shell import NOW, REALM, Shell
 
@@ -107,6 +108,7 @@ def test_no_answer_holds_a_secret(peopled: Shell) -> None:
         ("show", "zoe"),
         ("reset", "zoe", "--reason", "lost phone"),
         ("sign-out", "zoe", "--reason", "lost phone"),
+        ("forget-browsers", "zoe", "--reason", "lost phone"),
         ("exempt", "zoe", "--end", "--reason", "lost phone"),
     ],
 )
@@ -135,10 +137,47 @@ def test_an_act_wants_a_reason(peopled: Shell, words: tuple[str, ...]) -> None:
 
 def test_signing_somebody_out(peopled: Shell) -> None:
     said = peopled("users", "sign-out", "alice", "--reason", "stolen laptop").output
-    assert said == "All sessions of alice are ended.\n"
+    assert said == "All sessions of alice are ended, and no browser of theirs is remembered.\n"
     (event,) = peopled.json("audit", "list", "--kind", "signed_out_everywhere")
     assert (event["details"], event["actor"]["surface"]) == ({"reason": "stolen laptop"}, "shell")
     assert peopled.json("users", "sign-out", "alice", "--reason", "again")["user"] == "alice"
+
+
+def test_forgetting_browsers(peopled: Shell) -> None:
+    forget = ("users", "forget-browsers", "alice", "--reason", "used in a hotel")
+    assert "no browser of theirs is remembered" in peopled(*forget, code=1).stderr
+    peopled("policy", "set", "remember_seconds=30d", "--reason", "asked for")
+    assert (
+        "0 to 2592000" in peopled("policy", "set", "remember_seconds=31d", "--reason", "x" * 9, code=2).stderr
+    )
+    peopled.now += 5
+    actor = Actor(subject="alice", realm=REALM, surface="web", address="192.0.2.1")
+    account = peopled.account("alice")
+    with peopled.gate() as gate:
+        policy = gate.store.policy()
+    for number in (1, 2):
+        account, _ = remembered(
+            account,
+            policy,
+            Held(id=bytes([number]) * 16, token=b"t" * 32),
+            "totp",
+            instead_of=None,
+            actor=actor,
+            user_agent="Firefox/140",
+            now=peopled.now,
+        )
+    peopled.keep(account)
+    shown = peopled.json("users", "show", "alice")["browsers"]
+    assert [(each["name"], each["until"]) for each in shown] == [("Firefox", peopled.now + 30 * 86_400)] * 2
+    assert "2 remembered" in peopled("users", "show", "alice").output
+    one = peopled(*forget, "--browser", shown[0]["id"]).output
+    assert one == "That browser of alice is forgotten.\n"
+    assert "no such browser" in peopled(*forget, "--browser", shown[0]["id"], code=1).stderr
+    assert peopled.json("users", "show", "alice")["browsers"] == shown[1:]
+    assert peopled.json(*forget)["user"] == "alice"
+    assert peopled.json("users", "show", "alice")["browsers"] == []
+    event = peopled.json("audit", "list", "--kind", "browser_forgotten")[0]
+    assert event["details"] == {"number": "1", "reason": "used in a hotel"}
 
 
 def test_an_exemption_until_the_end_of_a_day(peopled: Shell) -> None:

@@ -29,7 +29,7 @@ def test_signing_somebody_out_keeps_the_factors_and_says_why() -> None:
 
 
 def test_ending_one_session_changes_nothing_else() -> None:
-    after, (event,) = lost_session(ENROLLED, ADMIN, "left a laptop", NOW)
+    after, (event,) = lost_session(ENROLLED, (), ADMIN, "left a laptop", NOW)
     assert after == ENROLLED
     assert (event.kind, event.notify) == ("session_ended", ("owner",))
 

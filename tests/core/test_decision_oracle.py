@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, Exemption, Identity
+from mfa_gate.core.accounts import Account, Exemption, Identity, RememberedBrowser
 from mfa_gate.core.decision import (
     CLOSED,
     FOREIGN_HOST,
@@ -39,7 +39,8 @@ from mfa_gate.core.decision import (
     ends_session,
     observed,
 )
-from mfa_gate.core.policy import PathRule, Policy
+from mfa_gate.core.policy import DAY, PathRule, Policy
+from mfa_gate.core.remembered import factors_mark
 from mfa_gate.core.sessions import Session
 from mfa_gate.core.throttle import FOREVER, Strikes
 from tests.core.samples import ALICE, APP, CODES, ENROLLED, NEWCOMER, NOW, SESSION, with_app
@@ -70,6 +71,7 @@ SESSIONS = (
     "none",
     "live",
     "by recovery code",
+    "in a remembered browser",
     "earlier epoch",
     "expired",
     "idle",
@@ -117,11 +119,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def proven(self) -> bool:
-        return self.session in {"live", "by recovery code"}
+        return self.session in {"live", "by recovery code", "in a remembered browser"}
 
     @property
     def good_enough_here(self) -> bool:
-        """Design §7, "Powers": a recovery code's session does not reach step-up."""
+        """Design §7, "Powers": a session by recovery code, or by a browser, does not reach step-up."""
         if self.rule == "step_up":
             return self.session == "live" and self.fresh
         return self.session == "live" if self.rule == "step_up, any age" else True
@@ -209,6 +211,7 @@ POLICY = Policy(
     grace_from="first_seen",
 )
 POLICIES = {
+    "in a remembered browser": replace(POLICY, remember_seconds=DAY),
     "of a factor no longer allowed": replace(POLICY, allowed_factors=("totp",)),
     "from before the store was put back": replace(POLICY, fresh_start_at=NOW - 1_000),
 }
@@ -253,6 +256,23 @@ PEOPLE: dict[str, Account | None] = {
 }
 
 
+def person(account: str, session: str) -> Account | None:
+    """The account of that word, with the browser that the session of that word rests on."""
+    found = PEOPLE[account]
+    if found is None or session != "in a remembered browser":
+        return found
+    browser = RememberedBrowser(
+        id=b"b",
+        token_hash=b"h",
+        factor="totp",
+        factors=factors_mark(found),
+        epoch=found.epoch,
+        remembered_at=NOW - 400,
+        until=NOW + DAY,
+    )
+    return replace(found, remembered=(browser,))
+
+
 def session_of(word: str, *, fresh: bool) -> Session | None:
     session = replace(
         SESSION, client="desktop", verified_at=NOW - 300 if fresh else NOW - 301, created_at=NOW - 1_000
@@ -262,6 +282,7 @@ def session_of(word: str, *, fresh: bool) -> Session | None:
         "none": None,
         "live": session,
         "by recovery code": by_code,
+        "in a remembered browser": replace(session, factor="remembered_browser", browser=b"b", amr=("b",)),
         "earlier epoch": replace(session, epoch=session.epoch - 1),
         "expired": replace(session, expires_at=NOW),
         "idle": replace(session, touched_at=NOW - 600),
@@ -346,7 +367,7 @@ KNOWNS: tuple[tuple[Case, Known | None], ...] = (
                 others_two_step=others,
             ),
             Known(
-                account=PEOPLE[account],
+                account=person(account, session),
                 session=session_of(session, fresh=fresh),
                 policy=replace(POLICIES.get(session, POLICY), require_two_step=required),
                 others_two_step=others,

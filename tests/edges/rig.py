@@ -91,6 +91,10 @@ class Rig:
         value = self.town.session(user, self.clock(), source=source, **more)
         return f"{self.settings.cookie_name}={value}"
 
+    def browser_cookie(self, user: str) -> str:
+        """What a browser of somebody's holds that was remembered now."""
+        return f"{self.settings.cookie_name}_browser={self.town.remembered(user, self.clock())}"
+
     def person(self, user: str) -> Person:
         """Somebody who has two-step."""
         return self.town.people[user]

@@ -15,7 +15,7 @@ from tests.edges.town import basic
 
 VECTORS = Path(__file__).parent / "vectors"
 TIMES = 3
-_CREDENTIAL = re.compile(r"\{(\w+)(\.gate|\.basic)?\}")
+_CREDENTIAL = re.compile(r"\{(\w+)(\.gate|\.basic|\.browser|\.let_in)?\}")
 SAID_BY_THE_GATE = {400, 401, 405, 414, 421, 429, 503}
 
 
@@ -44,6 +44,7 @@ class Vector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     reached: int = 0
     sees: dict[str, str] = {}
     sees_not: tuple[str, ...] = ()
+    hides: tuple[str, ...] = ()
     query: str | None = None
     told: str | None = msgspec.field(default=None, name="as")
     doors: tuple[DoorName, ...] = ("asgi", "wsgi")
@@ -73,6 +74,10 @@ def asked(rig: Rig, vector: Vector) -> Ask:
         user, kind = match[1], match[2]
         if kind == ".basic":
             return basic(user)[1]
+        if kind == ".browser":
+            return rig.browser_cookie(user)
+        if kind == ".let_in":
+            return rig.gate_cookie(user, factor="remembered_browser")
         return rig.portal_cookie(user) if kind is None else rig.gate_cookie(user)
 
     own = f"{{{vector.who}}}" + (f"; {{{vector.who}.gate}}" if vector.verified else "")
@@ -106,6 +111,8 @@ def test_a_vector(build: Build, door: DoorName, vector: Vector, settings: dict[s
                 assert seen.values(name) == [value], name
             for name in vector.sees_not:
                 assert seen.values(name) == [], name
+            for text in vector.hides:
+                assert all(text not in value for _, value in seen.headers), text
             if vector.query is not None:
                 assert seen.query == vector.query
                 assert seen.query in seen.target

@@ -18,14 +18,17 @@ import pyotp
 from itsdangerous import TimestampSigner
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, FactorKind, Identity, account_id
+from mfa_gate.core.accounts import Account, Identity, Means, account_id
 from mfa_gate.core.administering import was_exempted
 from mfa_gate.core.decision import Allow
 from mfa_gate.core.events import SYSTEM, Actor
+from mfa_gate.core.policy import DAY
+from mfa_gate.core.remembered import BROWSER_ID_BYTES, TOKEN_BYTES, Held
 from mfa_gate.core.transitions import seen, signed_out_everywhere
 from mfa_gate.flows.assistance import Reset
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.proving import CodeDesk, open_session
+from mfa_gate.flows.remembering import keep
 from mfa_gate.flows.results import Done, Enrolled, Started
 from mfa_gate.flows.self_service import SelfService
 from mfa_gate.flows.visitor import Visitor
@@ -199,16 +202,35 @@ class Town:
         now: float = NOW,
         *,
         source: str = "starlette_session",
-        factor: FactorKind = "totp",
+        factor: Means = "totp",
         sign_in: str | None = None,
     ) -> str:
         """The gate's cookie of a session of somebody that begins now."""
+        if factor == "remembered_browser":
+            self.remembered(subject, now)
         visitor = self._visitor(subject, now, source=source, sign_in=sign_in)
         opened = open_session(
-            visitor, visitor.account, factor, session_id=os.urandom(32).hex(), store_id=STORE_ID, now=int(now)
+            visitor,
+            visitor.account,
+            factor,
+            session_id=os.urandom(32).hex(),
+            store_id=STORE_ID,
+            now=int(now),
+            browser=visitor.account.remembered[-1] if factor == "remembered_browser" else None,
         )
         self.store.commit(Change(account=visitor.account, open_session=opened.session), int(now))
         return self.signer().sign(opened.cookie, int(now))
+
+    def remembered(self, subject: str, now: float = NOW) -> str:
+        """What the cookie of a browser of somebody says that is remembered now, for thirty days."""
+        if not self.store.policy().remember_seconds:
+            policy = replace(self.store.policy(), remember_seconds=30 * DAY)
+            self.store.commit_policy(policy, (), int(now))
+        visitor = self._visitor(subject, now)
+        held = Held(id=os.urandom(BROWSER_ID_BYTES), token=os.urandom(TOKEN_BYTES))
+        after, events, _ = keep(visitor, visitor.account, "totp", held, int(now))
+        self.store.commit(Change(account=after, events=events), int(now))
+        return held.text
 
     def signer(self) -> Signer:
         """What signs the gate's session cookie."""

@@ -57,6 +57,7 @@ from mfa_gate.web.report_views import AdminReport, chart_in
 from mfa_gate.web.sentences import TELLINGS
 from mfa_gate.web.views import (
     AccountSettings,
+    BrowserLine,
     Chrome,
     Confirm,
     HistoryLine,
@@ -126,6 +127,18 @@ SESSIONS = (
         last_seen_at=NOW - DAY,
     ),
     SessionLine(id="s3", browser="Chrome on Windows", started_at=NOW - 9 * DAY),
+)
+BROWSERS = (
+    BrowserLine(
+        id="b1",
+        browser="Firefox on Linux",
+        where="192.0.2.17",
+        remembered_at=NOW - 9 * DAY,
+        last_used_at=NOW - HOUR,
+        until=NOW + 21 * DAY,
+        current=True,
+    ),
+    BrowserLine(id="b2", browser="", remembered_at=NOW - DAY, until=NOW + 29 * DAY),
 )
 HISTORY = (
     HistoryLine(
@@ -250,6 +263,7 @@ PROFILE = AdminUser(
     ways=(APP,),
     recovery_left=7,
     sessions=SESSIONS[:2],
+    browsers=BROWSERS,
     history=HISTORY,
     history_href="/mfa/admin/audit?person=alice",
     may_sign_out=True,
@@ -415,7 +429,8 @@ PERSON_VIEWS: dict[str, View] = {
     "onward": Onward(continue_url="https://portal.example.test/files"),
     "verify": Verify(),
     "verify-stale": Verify(stale=True, next="/files/report.txt"),
-    "verify-wrong": Verify(problem="wrong", remember_days=30),
+    "verify-wrong": Verify(problem="wrong", remember_seconds=30 * DAY),
+    "verify-remember-hours": Verify(remember_seconds=12 * HOUR),
     "verify-missing": Verify(problem="missing", step_up=True),
     "verify-step-up": Verify(step_up=True, step_up_for="Patient archive"),
     "verify-paused": Verify(pause=Pause(until=NOW + 272, others_open=True)),
@@ -431,6 +446,7 @@ PERSON_VIEWS: dict[str, View] = {
         ways=(APP,),
         recovery_left=7,
         sessions=SESSIONS,
+        browsers=BROWSERS,
     ),
     "account-by-choice": AccountSettings(
         on=True,
@@ -757,6 +773,9 @@ ADMIN_VIEWS: dict[str, View] = {
     ),
     "admin-user-session-ended": msgspec.structs.replace(PROFILE, notice="session_ended"),
     "admin-act-reset": AdminAct(act="reset", id="a1", name="Alice Moreau", revision="1-0"),
+    "admin-act-forget-browser": AdminAct(
+        act="forget_browser", id="a1", name="Alice Moreau", revision="1-0", browser=BROWSERS[1]
+    ),
     "admin-act-reset-asking": AdminAct(
         act="reset",
         id="a1",

@@ -1,4 +1,4 @@
-"""`users reset`, `sign-out`, `exempt`: what somebody on the server's own shell does for one person, with a reason."""
+"""`users reset`, `sign-out`, `forget-browsers`, `exempt`: acts for one person by somebody on the server's own shell."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _WHY_NOT: Mapping[str, str] = {
     "nothing_set_up": "they have no two-step: there is nothing to reset.",
     "already_set_up": "they have set up two-step. Reset it first: an exemption is for who has none.",
+    "nothing_remembered": "no browser of theirs is remembered.",
     "not_exempt": "they have no exemption that could be ended.",
     "inactive": "this account is not active.",
 }
@@ -64,7 +65,34 @@ def sign_out(invocation: Invocation, user: str, reason: str, realm: str | None, 
     if as_json:
         say_json(_named(account))
     else:
-        click.echo(f"All sessions of {account.subject} are ended.")
+        click.echo(f"All sessions of {account.subject} are ended, and no browser of theirs is remembered.")
+
+
+@click.command("forget-browsers")
+@click.argument("user")
+@click.option("--browser", metavar="ID", help="Only this one, by its id in `users show --json`.")
+@reason_option
+@realm_option
+@json_option
+@settings_option
+@pass_invocation
+def forget_browsers(
+    invocation: Invocation,
+    user: str,
+    *,
+    browser: str | None,
+    reason: str,
+    realm: str | None,
+    as_json: bool,
+) -> None:
+    """Forget somebody's remembered browsers; sessions opened in them end."""
+    from mfa_gate.flows.assistance import ForgetBrowser
+
+    account = _assist(invocation, user, realm, reason, lambda _: ForgetBrowser(browser))
+    if as_json:
+        say_json(_named(account))
+    else:
+        click.echo(f"{'That browser' if browser else 'Every browser'} of {account.subject} is forgotten.")
 
 
 @click.command()
@@ -115,6 +143,7 @@ def _assist(
     invocation: Invocation, user: str, realm: str | None, reason: str, act_in: "Callable[[tzinfo], Act]"
 ) -> Account:
     """Do an act, and say in words where it was not done. `act_in(zone)` is the act, with days as meant there."""
+    from mfa_gate.flows.assistance import ForgetBrowser
     from mfa_gate.flows.results import Done, EndRefused, NotAllowed, NotFound, Overtaken, ReasonMissing
     from mfa_gate.web.dates import zone_named
 
@@ -127,6 +156,8 @@ def _assist(
     match answer:
         case Done(account=account):
             return account
+        case NotFound() if isinstance(act, ForgetBrowser) and act.browser:
+            raise click.ClickException(f'"{user}": the gate remembers no such browser of theirs.')
         case NotFound():
             raise unknown(user, named)
         case NotAllowed(reason=why):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mfa_gate.cli.assisting import exempt, reset, sign_out, unknown
+from mfa_gate.cli.assisting import exempt, forget_browsers, reset, sign_out, unknown
 from mfa_gate.cli.importing import import_
 from mfa_gate.cli.invocation import (
     Invocation,
@@ -39,7 +39,7 @@ def users() -> None:
     """Who has two-step, and who does not."""
 
 
-for _act in (exempt, export, import_, remind, reset, sign_out):
+for _act in (exempt, export, forget_browsers, import_, remind, reset, sign_out):
     users.add_command(_act)
 
 
@@ -166,6 +166,17 @@ def _profile_as_json(profile: "Profile", role: str, now: int) -> dict[str, objec
             }
             for session in profile.sessions
         ],
+        "browsers": [
+            {
+                "id": browser.handle,
+                "name": browser.name,
+                "address": browser.address,
+                "remembered_at": browser.remembered_at,
+                "used_at": browser.used_at,
+                "until": browser.until,
+            }
+            for browser in profile.browsers
+        ],
         "history": [event_as_json(recorded) for recorded in profile.history],
     }
 
@@ -195,6 +206,7 @@ def _say_profile(profile: "Profile", role: str, now: int) -> None:
         ("two-step since", moment(account.two_step_since)),
         ("last verified", moment(account.last_verified_at)),
         ("sessions", str(len(profile.sessions))),
+        ("browsers", f"{len(profile.browsers)} remembered" if profile.browsers else ""),
     ]
     say_facts((name, value) for name, value in facts if value)
     click.echo()

@@ -13,6 +13,8 @@ import msgspec
 from mfa_gate.core.throttle import FOREVER, Strikes
 
 FactorKind = Literal["totp", "recovery_code"]
+Means = FactorKind | Literal["remembered_browser"]
+"""What a session was opened by: a factor, or a browser in which one was confirmed before."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +60,34 @@ class SetupCode(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code_hash: bytes
     expires_at: int
     strikes: Strikes = Strikes()
+
+
+class RememberedBrowser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A browser that is not asked for a code at sign-in; see `core.remembered`. It counts only while all of it fits.
+
+    `id` stands in its cookie and nowhere else. Of the token that counts now, and of the one before it, only SHA-256 is
+    kept; `salt` made the one of the other. `epoch` and `factors` are the account's as they were when it was remembered.
+    """
+
+    id: bytes
+    token_hash: bytes
+    factor: FactorKind
+    factors: bytes
+    epoch: int
+    remembered_at: int
+    until: int
+    used_at: int = 0
+    rotated_at: int = 0
+    former_hash: bytes = b""
+    salt: bytes = b""
+    name: str = ""
+    address: str = ""
+    """What it called itself, and from where it was used last."""
+
+    @property
+    def handle(self) -> str:
+        """What pages and programs call it by; nothing of ours can be found or opened with it."""
+        return hashlib.sha256(b"browser " + self.id).hexdigest()[:32]
 
 
 class Exemption(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +145,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_verified_at: int = 0
     totps: tuple[Totp, ...] = ()
     recovery: RecoveryCodes | None = None
+    remembered: tuple[RememberedBrowser, ...] = ()
+    """Browsers in which no code is asked for at sign-in, in the order in which they were remembered."""
     setup_code: SetupCode | None = None
     exemption: Exemption | None = None
     reminder: Reminder | None = None

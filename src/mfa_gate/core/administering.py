@@ -5,9 +5,10 @@ Pure. Who may do so, and whether they gave a code for it, is `flows.authority`'s
 
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, Exemption, SetupCode
+from mfa_gate.core.accounts import Account, Exemption, RememberedBrowser, SetupCode
 from mfa_gate.core.events import Actor, Event
 from mfa_gate.core.policy import is_exempt
+from mfa_gate.core.remembered import forgotten
 from mfa_gate.core.transitions import BOTH, event, without_factors
 
 Administered = tuple[Account, tuple[Event, ...]]
@@ -20,14 +21,17 @@ def was_reset(account: Account, actor: Actor, reason: str, now: int) -> Administ
 
 
 def was_signed_out(account: Account, actor: Actor, reason: str, now: int) -> Administered:
-    """Every session made so far is dead."""
-    after = replace(account, epoch=account.epoch + 1)
+    """Every session made so far is dead, and every browser forgotten."""
+    after = replace(account, remembered=(), epoch=account.epoch + 1)
     return after, (event(after, "signed_out_everywhere", actor, now, ("owner",), reason=reason),)
 
 
-def lost_session(account: Account, actor: Actor, reason: str, now: int) -> Administered:
-    """One session is ended; whoever commits names it."""
-    return account, (event(account, "session_ended", actor, now, ("owner",), reason=reason),)
+def lost_session(
+    account: Account, browsers: tuple[RememberedBrowser, ...], actor: Actor, reason: str, now: int
+) -> Administered:
+    """One session is ended; whoever commits names it. The browser in which it was opened is forgotten."""
+    after, events = forgotten(account, browsers, actor, now)
+    return after, (event(after, "session_ended", actor, now, ("owner",), reason=reason), *events)
 
 
 def was_exempted(account: Account, actor: Actor, reason: str, until: int, now: int) -> Administered:

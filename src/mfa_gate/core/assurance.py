@@ -9,13 +9,20 @@ from typing import Literal
 
 import msgspec
 
-from mfa_gate.core.accounts import FactorKind
+from mfa_gate.core.accounts import Means
 
 Acr = Literal["urn:mfa-gate:aal1", "urn:mfa-gate:aal2"]
 """What `acr_for` answers; the names are ours, after the levels of NIST SP 800-63B-4, and rise in this order."""
 
 Power = Literal[
-    "enroll", "replace_factor", "manage_factors", "turn_off", "step_up", "register_device", "administer"
+    "enroll",
+    "replace_factor",
+    "manage_factors",
+    "turn_off",
+    "step_up",
+    "register_device",
+    "remember",
+    "administer",
 ]
 """What a session may be good for, beside passing the gate.
 
@@ -34,7 +41,7 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # Security: a kind that is not in this table is worth nothing: reading it raises, and the gate answers 503.
-_WORTH: dict[FactorKind, Worth] = {
+_WORTH: dict[Means, Worth] = {
     "totp": Worth(
         amr=("mfa", "otp"),
         powers=frozenset(
@@ -45,6 +52,7 @@ _WORTH: dict[FactorKind, Worth] = {
                 "turn_off",
                 "step_up",
                 "register_device",
+                "remember",
                 "administer",
             }
         ),
@@ -55,11 +63,17 @@ _WORTH: dict[FactorKind, Worth] = {
         amr=("urn:mfa-gate:recovery_code",),
         powers=frozenset({"enroll", "replace_factor"}),
     ),
+    # Security: it passes the gate and opens nothing else. A browser is not a second factor (NIST SP 800-63B-4: never
+    # above AAL1), whatever was confirmed in it once.
+    "remembered_browser": Worth(
+        amr=("urn:mfa-gate:remembered_browser",),
+        powers=frozenset(),
+    ),
 }
 
 
-def amr_for(kind: FactorKind) -> tuple[str, ...]:
-    """The `amr` of a session made by this kind of factor."""
+def amr_for(kind: Means) -> tuple[str, ...]:
+    """The `amr` of a session opened by this."""
     return _WORTH[kind].amr
 
 
@@ -72,8 +86,8 @@ def acr_for(amr: Collection[str]) -> Acr:
     return "urn:mfa-gate:aal2" if "mfa" in amr else "urn:mfa-gate:aal1"
 
 
-def powers(kind: FactorKind) -> frozenset[Power]:
-    """What a session made by this kind of factor may be used for; ask with `in`."""
+def powers(kind: Means) -> frozenset[Power]:
+    """What a session opened by this may be used for; ask with `in`."""
     return _WORTH[kind].powers
 
 

@@ -53,6 +53,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     idle_ttl_seconds: int = HOUR // 2
     closed_clients: tuple[NativeKind, ...] = ()
     """The kinds of client that get nothing here, whoever uses them."""
+    remember_seconds: int = 0
+    """How long a browser may be remembered after a code, at most; 0: not at all."""
+    forget_before: int = 0
+    """Browsers remembered before then do not count: their time was over, or the lifetime was shortened to less."""
     longest_exemption_seconds: int = 90 * DAY
     grace_seconds: int = 0
     """How long people who never had two-step may put it off; 0: not at all."""

@@ -21,6 +21,7 @@ PolicyField = Literal[
     "session_ttl_seconds",
     "idle_ttl_seconds",
     "closed_clients",
+    "remember_seconds",
     "grace_seconds",
     "grace_from",
     "first_required_at",
@@ -37,6 +38,7 @@ SETTABLE: Final[tuple[FactorKind, ...]] = ("totp",)
 RANGES: Final[tuple[tuple[PolicyField, int, int], ...]] = (
     ("session_ttl_seconds", 5 * 60, 24 * HOUR),
     ("idle_ttl_seconds", 60, 24 * HOUR),
+    ("remember_seconds", 0, 30 * DAY),
     ("grace_seconds", 0, 365 * DAY),
     ("longest_exemption_seconds", DAY, 365 * DAY),
 )
@@ -58,6 +60,7 @@ class PolicyChanges(msgspec.Struct, frozen=True, kw_only=True):
     session_ttl_seconds: int | None = None
     idle_ttl_seconds: int | None = None
     closed_clients: tuple[NativeKind, ...] | None = None
+    remember_seconds: int | None = None
     grace_seconds: int | None = None
     grace_from: GraceFrom | None = None
     grace_anew: bool = False
@@ -98,6 +101,7 @@ def changed(before: Policy, changes: PolicyChanges, now: int) -> Policy | Unfit:
         group_factors=tuple(rule for rule in after.group_factors if rule.group.strip()),
         closed_clients=tuple(sorted(set(after.closed_clients))),
         first_required_at=since or (now if after.require_two_step else 0),
+        forget_before=_forgotten(before, after, now),
     )
     return _misfit(after) or after
 
@@ -124,6 +128,7 @@ def weakens(before: Policy, after: Policy) -> bool:
         or after.session_ttl_seconds > before.session_ttl_seconds
         or after.idle_ttl_seconds > before.idle_ttl_seconds
         or not set(before.closed_clients) <= set(after.closed_clients)
+        or after.remember_seconds > before.remember_seconds
         or after.grace_seconds > before.grace_seconds
         or (after.grace_from != before.grace_from and after.grace_seconds > 0)
         or after.first_required_at > before.first_required_at > 0
@@ -171,6 +176,18 @@ def _takes_away(before: tuple[GroupFactors, ...], after: tuple[GroupFactors, ...
         any(rule.group == other.group and set(other.factors) <= set(rule.factors) for other in after)
         for rule in before
     )
+
+
+def _forgotten(before: Policy, after: Policy, now: int) -> int:
+    """Before when a browser must have been remembered to be forgotten for good, as of this change.
+
+    # Security: what was over under the shorter lifetime stays over, or turning the policy off and on, or shorter and
+    longer again, would bring browsers back that somebody had thought gone.
+    """
+    if not before.remember_seconds:
+        return before.forget_before
+    shorter = min(before.remember_seconds, after.remember_seconds)
+    return max(before.forget_before, now - shorter + 1)
 
 
 def _first_known(policy: Policy) -> int:

@@ -4,9 +4,10 @@ import hashlib
 
 import msgspec
 
-from mfa_gate.core.accounts import Account, FactorKind, Identity
+from mfa_gate.core.accounts import Account, Identity, Means
 from mfa_gate.core.assurance import SKEW_SECONDS
 from mfa_gate.core.policy import Policy, allowed_factors
+from mfa_gate.core.remembered import is_trusted
 
 CAP = 50
 """Sessions per account; the oldest gives way (OWASP ASVS 7.1.2)."""
@@ -20,7 +21,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     source: str
     sign_in: str
-    factor: FactorKind
+    factor: Means
     amr: tuple[str, ...]
     acr: str
     verified_at: int
@@ -30,6 +31,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     client: str = "web"
     user_agent: str = ""
     address: str = ""
+    browser: bytes = b""
+    """The id of the remembered browser in which it was opened, if it was in one."""
 
     @property
     def handle(self) -> str:
@@ -70,17 +73,41 @@ def is_live(session: Session, account: Account, identity: Identity, policy: Poli
         and session.epoch == account.epoch
         and session.source == identity.source
         and session.sign_in == sign_in_of(identity)
-        and session.factor in allowed_factors(account, policy)
+        and _still_counts(session, account, policy, now)
         and session.created_at > policy.fresh_start_at
         and session.created_at - SKEW_SECONDS <= now < lives_until(session, policy)
         and session.touched_at - SKEW_SECONDS <= now
     )
 
 
+def is_open(session: Session, account: Account, policy: Policy, now: int) -> bool:
+    """True if somebody with this session may be let in by it; for lists, since `is_live` asks for more."""
+    return (
+        session.epoch == account.epoch
+        and _still_counts(session, account, policy, now)
+        and session.created_at > policy.fresh_start_at
+        and now < lives_until(session, policy)
+    )
+
+
 def lives_until(session: Session, policy: Policy) -> int:
     """When the session ends, by its own end or the policy's, absolute or idle, whichever comes first."""
-    return min(
+    until = min(
         session.expires_at,
         session.created_at + policy.session_ttl_seconds,
         session.touched_at + policy.idle_ttl_seconds,
+    )
+    if session.factor == "remembered_browser":
+        # It was verified when the browser was remembered, and goes with it.
+        until = min(until, session.verified_at + policy.remember_seconds)
+    return until
+
+
+def _still_counts(session: Session, account: Account, policy: Policy, now: int) -> bool:
+    """True while what opened the session would open one now: a factor that is allowed, a browser that is remembered."""
+    if session.factor != "remembered_browser":
+        return session.factor in allowed_factors(account, policy)
+    return any(
+        browser.id == session.browser and is_trusted(browser, account, policy, now)
+        for browser in account.remembered
     )

@@ -286,6 +286,7 @@ def enrolled(
         setup_code=None,
         exemption=None,
         epoch=account.epoch + 1,
+        remembered=(),
         two_step_since=now,
         last_verified_at=now,
     )
@@ -303,7 +304,7 @@ def enrolled(
 
 def replaced_totp(account: Account, totp: Totp, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
     """Another authenticator app takes the place of every earlier one; older sessions die with the epoch."""
-    after = replace(account, totps=(totp,), epoch=account.epoch + 1, last_verified_at=now)
+    after = replace(account, totps=(totp,), remembered=(), epoch=account.epoch + 1, last_verified_at=now)
     return after, (event(after, "factor_replaced", actor, now, BOTH, factor="totp", name=totp.name),)
 
 
@@ -330,11 +331,11 @@ def turned_off(account: Account, actor: Actor, now: int) -> tuple[Account, tuple
 
 
 def signed_out_everywhere(account: Account, actor: Actor, now: int) -> tuple[Account, tuple[Event, ...]]:
-    """Every session made so far is dead."""
-    after = replace(account, epoch=account.epoch + 1)
+    """Every session made so far is dead, and every browser forgotten."""
+    after = replace(account, remembered=(), epoch=account.epoch + 1)
     return after, (event(after, "signed_out_everywhere", actor, now, ("owner",)),)
 
 
 def without_factors(account: Account) -> Account:
     """The account with nothing set up; older sessions die with the epoch."""
-    return replace(account, totps=(), recovery=None, epoch=account.epoch + 1, two_step_since=0)
+    return replace(account, totps=(), recovery=None, remembered=(), epoch=account.epoch + 1, two_step_since=0)

@@ -6,11 +6,10 @@ Every act carries a reason and is one commit on the person's record: done or not
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal
 
 import msgspec
 
-from mfa_gate.core.accounts import Account
+from mfa_gate.core.accounts import Account, RememberedBrowser
 from mfa_gate.core.administering import (
     lost_exemption,
     lost_session,
@@ -20,10 +19,13 @@ from mfa_gate.core.administering import (
 )
 from mfa_gate.core.events import Actor
 from mfa_gate.core.policy import is_exempt
+from mfa_gate.core.remembered import forgotten
+from mfa_gate.core.sessions import Session
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.acting import clean_reason, is_account_id, shell
 from mfa_gate.flows.authority import ADMINS, EVERYBODY, Authority, Role
 from mfa_gate.flows.committing import Committer
+from mfa_gate.flows.remembering import opened_in
 from mfa_gate.flows.results import (
     Confirmation,
     Done,
@@ -49,6 +51,12 @@ class SignOut(msgspec.Struct, frozen=True):
     session: str | None = None
 
 
+class ForgetBrowser(msgspec.Struct, frozen=True):
+    """The browser whose `RememberedBrowser.handle` this is, or every one, is forgotten; sessions opened in it end."""
+
+    browser: str | None = None
+
+
 class Exempt(msgspec.Struct, frozen=True):
     """Nobody asks the person, who has no two-step, for one before `until`; takes the place of an earlier exemption."""
 
@@ -59,7 +67,7 @@ class EndExemption(msgspec.Struct, frozen=True):
     """The exemption ends before its time."""
 
 
-Act = Reset | SignOut | Exempt | EndExemption
+Act = Reset | SignOut | ForgetBrowser | Exempt | EndExemption
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +83,7 @@ TERMS: Mapping[type[Act], Terms] = MappingProxyType(
     {
         Reset: Terms(name="reset", max_age=FRESH_SECONDS),
         SignOut: Terms(name="sign_out"),
+        ForgetBrowser: Terms(name="forget_browser"),
         # Security: an exemption is the policy weakened for one person, and so is as hard to come by.
         Exempt: Terms(name="exempt", roles=ADMINS, critical=True),
         EndExemption: Terms(name="end_exemption", roles=ADMINS),
@@ -84,7 +93,6 @@ _RECORDED: tuple[Why, ...] = ("not_allowed", "yourself", "administrator")
 """Refusals for who asks, which stand in the trail; the others say that there is nothing to do."""
 
 Refusal = NotFound | NotAllowed | ReasonMissing | Overtaken | EndRefused
-Ending = tuple[str, ...] | Literal["all"]
 Planned = tuple[Change | None, Done | Refusal]
 
 
@@ -165,7 +173,7 @@ class Assistance:
         """What becomes of the person, decided anew on every record that is read."""
         given = clean_reason(reason)
         policy = self._policies.policy()
-        ending = self._keys_of(act.session, account_id, now) if isinstance(act, SignOut) else "all"
+        open_ones = self._sessions_of(act, account_id, now)
 
         def plan(target: Account | None) -> Planned:
             if target is None:
@@ -178,12 +186,12 @@ class Assistance:
             why = _nothing_to_do(type(act), target, now)
             if why is not None:
                 return None, NotAllowed(reason=why)
-            if not ending:
+            if not _is_there(act, target, open_ones):
                 return None, NotFound()
             latest = now + policy.longest_exemption_seconds
             if isinstance(act, Exempt) and not now < act.until <= latest:
                 return None, EndRefused(latest=latest)
-            change = _change(act, target, actor, given, now, ending=ending)
+            change = _change(act, target, actor, given, now, open_ones=open_ones)
             return change, Done(account=change.account)
 
         return plan
@@ -198,19 +206,33 @@ class Assistance:
             return self._authority.refused(me, terms.name, account_id, answer.reason, now)
         return answer
 
-    def _keys_of(self, handle: str | None, account_id: str, now: int) -> Ending:
-        if handle is None:
-            return "all"
-        if not is_account_id(account_id):
-            return ()
-        sessions = self._accounts.sessions(account_id, now)
-        return tuple(session.key for session in sessions if session.handle == handle)
+    def _sessions_of(self, act: Act, account_id: str, now: int) -> tuple[Session, ...]:
+        """The sessions that may end by an act which does not end all of them."""
+        one = isinstance(act, ForgetBrowser) or (isinstance(act, SignOut) and act.session is not None)
+        return self._accounts.sessions(account_id, now) if one and is_account_id(account_id) else ()
+
+
+def _is_there(act: Act, target: Account, open_ones: tuple[Session, ...]) -> bool:
+    """True unless the act is about one session or browser, and the person has none of that name."""
+    match act:
+        case SignOut(session=handle) if handle is not None:
+            return any(session.handle == handle for session in open_ones)
+        case ForgetBrowser(browser=handle):
+            return bool(_meant(target, handle))
+        case _:
+            return True
+
+
+def _meant(target: Account, handle: str | None) -> tuple[RememberedBrowser, ...]:
+    return tuple(each for each in target.remembered if handle in {None, each.handle})
 
 
 def _nothing_to_do(act: type[Act], target: Account, now: int) -> Why | None:
     """Why `act` would change nothing of this person, or could not be meant."""
     if act is Reset and not target.has_factor:
         return "nothing_set_up"
+    if act is ForgetBrowser and not target.remembered:
+        return "nothing_remembered"
     if act is EndExemption and not is_exempt(target, now):
         return "not_exempt"
     if act is Exempt and target.has_factor:
@@ -220,15 +242,27 @@ def _nothing_to_do(act: type[Act], target: Account, now: int) -> Why | None:
     return None
 
 
-def _change(act: Act, target: Account, actor: Actor, reason: str, now: int, *, ending: Ending) -> Change:
+def _change(
+    act: Act, target: Account, actor: Actor, reason: str, now: int, *, open_ones: tuple[Session, ...]
+) -> Change:
     match act:
         case Reset():
             after, events = was_reset(target, actor, reason, now)
             return Change(account=after, events=events, end_sessions="all")
-        case SignOut():
-            signed_out = was_signed_out if ending == "all" else lost_session
-            after, events = signed_out(target, actor, reason, now)
-            return Change(account=after, events=events, end_sessions=ending)
+        case SignOut(session=None):
+            after, events = was_signed_out(target, actor, reason, now)
+            return Change(account=after, events=events, end_sessions="all")
+        case SignOut(session=handle):
+            ending = tuple(session for session in open_ones if session.handle == handle)
+            ids = {session.browser for session in ending}
+            browsers = tuple(each for each in target.remembered if each.id in ids)
+            after, events = lost_session(target, browsers, actor, reason, now)
+            keys = tuple(session.key for session in ending)
+            return Change(account=after, events=events, end_sessions=keys)
+        case ForgetBrowser(browser=handle):
+            browsers = _meant(target, handle)
+            after, events = forgotten(target, browsers, actor, now, reason=reason)
+            return Change(account=after, events=events, end_sessions=opened_in(browsers, open_ones))
         case Exempt(until=until):
             after, events = was_exempted(target, actor, reason, until, now)
             return Change(account=after, events=events)

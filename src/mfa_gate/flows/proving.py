@@ -8,11 +8,12 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, FactorKind
+from mfa_gate.core.accounts import Account, FactorKind, Means, RememberedBrowser
 from mfa_gate.core.assurance import acr_for, amr_for
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.policy import Policy
-from mfa_gate.core.sessions import Session, is_live, sign_in_of
+from mfa_gate.core.remembered import BROWSER_ID_BYTES, TOKEN_BYTES, Held, trusted_until
+from mfa_gate.core.sessions import Session, is_live, is_open, sign_in_of
 from mfa_gate.core.transitions import (
     Attempt,
     Rejected,
@@ -105,6 +106,10 @@ class CodeDesk:
         """A secret for an authenticator app."""
         return totp.new_secret(self._random)
 
+    def new_browser(self) -> Held:
+        """What a browser is to hold that is remembered from now on."""
+        return Held(id=self._random(BROWSER_ID_BYTES), token=self._random(TOKEN_BYTES))
+
     def new_id(self, size: int = ID_BYTES) -> str:
         """A random id of `size` bytes in hex."""
         return self._random(size).hex()
@@ -139,15 +144,8 @@ def as_of(visitor: Visitor, account: Account, now: int) -> Visitor:
 def still_open(
     sessions: tuple[Session, ...], account: Account, policy: Policy, now: int
 ) -> tuple[Session, ...]:
-    """Those of an account's sessions that were not idle or dead by now; for lists, since `is_live` asks for more."""
-    return tuple(
-        session
-        for session in sessions
-        if session.epoch == account.epoch
-        and session.created_at > policy.fresh_start_at
-        and now < min(session.expires_at, session.created_at + policy.session_ttl_seconds)
-        and now < session.touched_at + policy.idle_ttl_seconds
-    )
+    """Those of an account's sessions that were not idle or dead by now."""
+    return tuple(session for session in sessions if is_open(session, account, policy, now))
 
 
 def change_of(read: Account, step: Step) -> Change | None:
@@ -158,10 +156,25 @@ def change_of(read: Account, step: Step) -> Change | None:
 
 
 def open_session(
-    visitor: Visitor, account: Account, factor: FactorKind, *, session_id: str, store_id: str, now: int
+    visitor: Visitor,
+    account: Account,
+    factor: Means,
+    *,
+    session_id: str,
+    store_id: str,
+    now: int,
+    browser: RememberedBrowser | None = None,
 ) -> Opened:
-    """The session of somebody who has just proven `factor`, under the account's epoch of now."""
+    """The session of somebody who has just proven `factor`, under the account's epoch of now.
+
+    `browser`: it is opened in one that is remembered. Where that alone opens it, it is as old as the code was.
+    """
     amr = amr_for(factor)
+    verified_at, expires_at = now, now + visitor.policy.session_ttl_seconds
+    if factor == "remembered_browser" and browser is not None:
+        # Security: what asks for a fresh verification looks at this.
+        verified_at = browser.remembered_at
+        expires_at = min(expires_at, trusted_until(browser, visitor.policy))
     session = Session(
         key=session_key(session_id),
         account_id=account.id,
@@ -171,13 +184,14 @@ def open_session(
         factor=factor,
         amr=amr,
         acr=acr_for(amr),
-        verified_at=now,
+        verified_at=verified_at,
         created_at=now,
-        expires_at=now + visitor.policy.session_ttl_seconds,
+        expires_at=expires_at,
         touched_at=now,
         client=visitor.client,
         user_agent=visitor.user_agent,
         address=visitor.actor.address,
+        browser=browser.id if browser else b"",
     )
     cookie = SessionCookie(account=account.id, id=session_id, epoch=account.epoch, store=store_id)
     return Opened(session=session, cookie=cookie)

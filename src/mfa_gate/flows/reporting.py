@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import msgspec
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account
+from mfa_gate.core.accounts import Account, RememberedBrowser
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.listing import ACTIVE, BACKWARDS, EVERYBODY, Filter, Place, Sort
 from mfa_gate.core.policy import DAY, Policy, Standing, Status, standing
+from mfa_gate.core.remembered import trusted
 from mfa_gate.core.sessions import Session
 from mfa_gate.flows.acting import is_account_id
 from mfa_gate.flows.finding import LONGEST_PAGE, Sought, Trailing, find
@@ -48,7 +49,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """One person. `history` is newest first, at most 50 events.
+    """One person. `browsers` are remembered, the newest first. `history` is newest first, at most 50 events.
 
     `archived_before`: what was before this time is not in it, since it has left for the archive.
     """
@@ -56,6 +57,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
     standing: Standing
     sessions: tuple[Session, ...]
+    browsers: tuple[RememberedBrowser, ...]
     history: tuple[Recorded, ...]
     archived_before: int | None = None
 
@@ -196,6 +198,7 @@ class Reporting:
             account=account,
             standing=standing(account, policy, now),
             sessions=still_open(self._accounts.sessions(account_id, now), account, policy, now),
+            browsers=trusted(account, policy, now)[::-1],
             history=history,
             # Whoever came later has nothing there.
             archived_before=archived if archived is not None and _made_at(account) < archived else None,

@@ -9,11 +9,13 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, FactorKind
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.remembered import Held
 from mfa_gate.core.sessions import Session
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.signing import SessionCookie
 
 __all__ = [
+    "Admitted",
     "Busy",
     "Codes",
     "Confirmation",
@@ -21,6 +23,8 @@ __all__ = [
     "Done",
     "EndRefused",
     "Enrolled",
+    "Forgotten",
+    "Kept",
     "MadeSetupCode",
     "NeedsVerification",
     "NotAllowed",
@@ -50,6 +54,7 @@ Why = Literal[
     "nothing_set_up",
     "already_set_up",
     "not_exempt",
+    "nothing_remembered",
     "not_listed",
     "no_administrator_enrolled",
     "no_mail",
@@ -130,10 +135,34 @@ class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """The code was right, and is spent. `recovery_left`: how many recovery codes there still are."""
+    """The code was right, and is spent. `recovery_left`: how many recovery codes there still are.
+
+    `kept`: this browser is remembered now.
+    """
 
     opened: Opened
     recovery_left: int
+    kept: "Kept | None" = None
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a remembered browser is to hold from now on, and until when it is remembered at most."""
+
+    held: Held
+    until: int
+
+
+class Admitted(msgspec.Struct, frozen=True, kw_only=True):
+    """The browser is remembered: a session without a code, and what it is to hold from now on."""
+
+    opened: Opened
+    kept: Kept
+
+
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    """`browsers` are not remembered any more."""
+
+    browsers: int
 
 
 class Codes(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from mfa_gate.core.accounts import Account, Totp
 from mfa_gate.core.places import came_from
 from mfa_gate.core.policy import allowed_factors, is_put_off, standing
+from mfa_gate.core.remembered import forgotten
 from mfa_gate.core.sessions import Challenge, Session
 from mfa_gate.core.transitions import (
     Accepted,
@@ -25,6 +26,7 @@ from mfa_gate.core.transitions import (
 from mfa_gate.flows.committing import Committer
 from mfa_gate.flows.enrolling import CHALLENGE_SECONDS, app_name, begin, confirm, is_usable, started
 from mfa_gate.flows.proving import FACTORS, CodeDesk, as_of, change_of, open_session, present, still_open
+from mfa_gate.flows.remembering import held_in, keep
 from mfa_gate.flows.results import (
     Codes,
     Confirmation,
@@ -147,14 +149,16 @@ class SelfService:
         return self._committer.run(visitor.account.id, plan, now)
 
     def verify(
-        self, visitor: Visitor, factor: str, code: str, now: int
+        self, visitor: Visitor, factor: str, code: str, now: int, *, remember: bool = False
     ) -> Verified | Rejected | Paused | NotAllowed:
         """Judge one code; a right one is spent and opens a new session in place of this browser's earlier one.
 
         `factor` may be any text that a client sends. `NotAllowed` (no such factor) must look like `Rejected` outside.
-        An empty code, or one longer than 64 characters, is `Rejected` and not counted.
+        An empty code, or one longer than 64 characters, is `Rejected` and not counted. `remember`: this browser is not
+        to be asked again at sign-in; done in the same commit where policy and factor allow it.
         """
         session_id = self._desk.new_id()
+        fresh = self._desk.new_browser() if remember else None
         kind = FACTORS.get(factor)
 
         def plan(found: Account | None) -> tuple[Change | None, Verified | Rejected | Paused | NotAllowed]:
@@ -169,15 +173,24 @@ class SelfService:
                 return change_of(account, step), step.result
             # Security: a new random id each time, and the one that came with the request dies (F03, fixation).
             after, elsewhere = came_from(step.account, me.actor, me.user_agent, now)
-            opened = open_session(me, after, kind, session_id=session_id, store_id=self._store_id, now=now)
+            after, told, kept = keep(me, after, kind, fresh, now)
+            opened = open_session(
+                me,
+                after,
+                kind,
+                session_id=session_id,
+                store_id=self._store_id,
+                now=now,
+                browser=held_in(after, kept.held if kept else me.held),
+            )
             change = Change(
                 account=after,
-                events=(*step.events, *elsewhere),
+                events=(*step.events, *elsewhere, *told),
                 open_session=opened.session,
                 end_sessions=() if me.session is None else (me.session.key,),
             )
             left = len(step.account.recovery.hashes) if step.account.recovery else 0
-            return change, Verified(opened=opened, recovery_left=left)
+            return change, Verified(opened=opened, recovery_left=left, kept=kept)
 
         return self._committer.run(visitor.account.id, plan, now)
 
@@ -248,21 +261,24 @@ class SelfService:
     def end_session(
         self, visitor: Visitor, handle: str, now: int
     ) -> SignedOut | NotFound | NeedsVerification:
-        """End one of one's own sessions, by its `Session.handle`. Somebody else's is `NotFound` (E12)."""
+        """End one of one's own sessions, by its `Session.handle`. Somebody else's is `NotFound` (E12).
+
+        A remembered browser in which it was opened is forgotten, or it would open the next one.
+        """
         if visitor.session is None:
             return NeedsVerification(max_age=FRESH_SECONDS)
-        keys = tuple(each.key for each in self.sessions(visitor, now) if each.handle == handle)
-        if not keys:
+        ending = tuple(each for each in self.sessions(visitor, now) if each.handle == handle)
+        if not ending:
             return NotFound()
-        return self._end(visitor, keys, now, why="ended by its owner")
+        return self._end(visitor, ending, now, why="ended by its owner")
 
     def end_other_sessions(self, visitor: Visitor, now: int) -> SignedOut | NeedsVerification:
-        """End all of one's own sessions but this one."""
+        """End all of one's own sessions but this one, and forget all browsers but this one."""
         current = visitor.session
         if current is None:
             return NeedsVerification(max_age=FRESH_SECONDS)
-        others = tuple(session.key for session in self.sessions(visitor, now) if session.key != current.key)
-        return self._end(visitor, others, now, why="all others ended by their owner")
+        others = tuple(session for session in self.sessions(visitor, now) if session.key != current.key)
+        return self._end(visitor, others, now, why="all others ended by their owner", all_others=True)
 
     def sign_out_everywhere(self, visitor: Visitor, now: int) -> SignedOut | NeedsVerification:
         """End every session that was ever made, this one too, by raising the epoch."""
@@ -291,13 +307,30 @@ class SelfService:
 
         return self._committer.run(visitor.account.id, plan, now)
 
-    def _end(self, visitor: Visitor, keys: tuple[str, ...], now: int, why: str) -> SignedOut:
+    def _end(
+        self,
+        visitor: Visitor,
+        ending: tuple[Session, ...],
+        now: int,
+        *,
+        why: str,
+        all_others: bool = False,
+    ) -> SignedOut:
+        keys = tuple(session.key for session in ending)
+        ids = {session.browser for session in ending}
+        this = visitor.held.id if visitor.held else b""
+
         def plan(found: Account | None) -> tuple[Change | None, SignedOut]:
             account = present(found)
-            if not keys:
-                return None, SignedOut(ended=0)
-            gone = event(account, "session_ended", visitor.actor, now, why=why, number=len(keys))
-            return Change(account=account, events=(gone,), end_sessions=keys), SignedOut(ended=len(keys))
+            browsers = tuple(
+                each for each in account.remembered if (each.id != this if all_others else each.id in ids)
+            )
+            after, events = forgotten(account, browsers, visitor.actor, now)
+            if keys:
+                gone = event(account, "session_ended", visitor.actor, now, why=why, number=len(keys))
+                events = (gone, *events)
+            change = Change(account=after, events=events, end_sessions=keys)
+            return change if events else None, SignedOut(ended=len(keys))
 
         return self._committer.run(visitor.account.id, plan, now)
 

@@ -11,6 +11,7 @@ from mfa_gate.core.decision import Allow, Decision, Enroll, Paused, Verify
 from mfa_gate.core.events import Actor
 from mfa_gate.core.messages import GateRequest, printable
 from mfa_gate.core.policy import Policy
+from mfa_gate.core.remembered import Held
 from mfa_gate.core.sessions import Session, is_live
 from mfa_gate.core.transitions import Attempt
 from mfa_gate.flows.checking import Verdict
@@ -36,6 +37,8 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor
     user_agent: str
     client: ClientKind = "web"
+    held: Held | None = None
+    """What the cookie of a remembered browser says, whoever's it is."""
 
     def may(self, power: Power, now: int, max_age: int = FRESH_SECONDS) -> bool:
         """True if the live session has this power, and its verification is at most `max_age` seconds old."""
@@ -46,9 +49,17 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
             and is_fresh(session.verified_at, now, max_age)
         )
 
+    @property
+    def is_known(self) -> bool:
+        """True if a factor was confirmed in this session, so that locks against strangers are not for it.
+
+        # Security: a remembered browser is no such proof, or a stolen cookie would come with tries of its own.
+        """
+        return self.session is not None and bool(powers(self.session.factor))
+
     def attempt(self, now: int) -> Attempt:
         """The circumstances of a try made now."""
-        return Attempt(sign_in=self.sign_in, known=self.session is not None, actor=self.actor, now=now)
+        return Attempt(sign_in=self.sign_in, known=self.is_known, actor=self.actor, now=now)
 
 
 def visitor_of(

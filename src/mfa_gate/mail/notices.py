@@ -191,6 +191,33 @@ def _used_or_tried(translate: Callable[[str], str], kind: EventKind) -> tuple[st
                 "new one proves nothing for a day."
             )
         case _:
+            return _of_browsers(translate, kind)
+
+
+def _of_browsers(translate: Callable[[str], str], kind: EventKind) -> tuple[str, str]:
+    match kind:
+        case "browser_remembered":
+            return translate("A browser is remembered for your account at {portal}"), translate(
+                "Since {when} a browser asks for no code when you sign in to {portal} in it, until {until} at the "
+                "latest. You can have it forgotten in Account Settings."
+            )
+        case "browser_recognized":
+            return translate(
+                "A remembered browser of yours was used from somewhere new, at {portal}"
+            ), translate(
+                "On {when} a browser that is remembered for your account came from a network from which you never "
+                "came, or as another browser than before. It was not asked for a code."
+            )
+        case "browser_copied":
+            return translate("A remembered browser of yours may have been copied, at {portal}"), translate(
+                "On {when} somebody used what only an older copy of a browser remembered for your account can hold. "
+                "It asks for a code again, and sessions opened in it have ended."
+            )
+        case "browser_forgotten":
+            return translate("A browser is no longer remembered for your account at {portal}"), translate(
+                "On {when} a browser remembered for your account was forgotten. It asks for a code again."
+            )
+        case _:
             return "{portal}: {label}", "{when}: {sentence}"
 
 

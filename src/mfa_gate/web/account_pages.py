@@ -13,6 +13,7 @@ from mfa_gate.core.transitions import Paused
 from mfa_gate.flows.results import (
     Codes,
     Confirmation,
+    Forgotten,
     NeedsVerification,
     NotAllowed,
     NotFound,
@@ -21,7 +22,7 @@ from mfa_gate.flows.results import (
 )
 from mfa_gate.web.callers import Call, Caller, identify
 from mfa_gate.web.forms import Form
-from mfa_gate.web.lines import session_lines, way_lines
+from mfa_gate.web.lines import browser_lines, session_lines, way_lines
 from mfa_gate.web.notices import tell, told
 from mfa_gate.web.protect import accepted, shows, takes
 from mfa_gate.web.proving import freshly_verified, paused, retry_after
@@ -95,6 +96,25 @@ def _end_others(caller: Caller, _: Form) -> GateResponse:
             return caller.go("verify")
 
 
+def _forget(caller: Caller, handle: str | None) -> GateResponse:
+    call = caller.call
+    match call.services.remembering.forget(caller.visitor, handle, call.now):
+        case Forgotten():
+            return tell(caller, "account", "browsers_forgotten" if handle is None else "browser_forgotten")
+        case NotFound():
+            return call.say("not_found")
+        case NeedsVerification():
+            return caller.go("verify")
+
+
+def _forget_one(caller: Caller, form: Form) -> GateResponse:
+    return _forget(caller, form.get("browser"))
+
+
+def _forget_all(caller: Caller, _: Form) -> GateResponse:
+    return _forget(caller, None)
+
+
 def take_sign_out(call: Call) -> GateResponse:
     """End the gate's session, if there is one, and take our cookies away."""
     caller = identify(call)
@@ -125,6 +145,9 @@ def _view(caller: Caller) -> AccountSettings:
         recovery_left=len(account.recovery.hashes) if account.recovery else None,
         recovery_total=account.recovery.total if account.recovery else 0,
         sessions=session_lines(caller.call.services.self_service.sessions(visitor, now), session),
+        browsers=browser_lines(
+            caller.call.services.remembering.browsers(visitor, now), visitor.policy, visitor.held
+        ),
         may_turn_off=not stands.required and session is not None and "turn_off" in powers(session.factor),
         notice=told(caller, get_args(AccountNotice)),
     )
@@ -148,3 +171,5 @@ take_replacing = takes(_replace, back="account", first=_not_enrolled)
 take_turning_off = takes(_turn_off, back="account", first=_not_enrolled)
 take_session_end = takes(_end_session, back="account", first=_not_enrolled)
 take_others_end = takes(_end_others, back="account", first=_not_enrolled)
+take_forgetting = takes(_forget_one, back="account", first=_not_enrolled)
+take_forgetting_all = takes(_forget_all, back="account", first=_not_enrolled)

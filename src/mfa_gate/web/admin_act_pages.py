@@ -9,7 +9,7 @@ from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import is_exempt
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.acting import clean_reason
-from mfa_gate.flows.assistance import TERMS, Act, EndExemption, Exempt, Reset, SignOut
+from mfa_gate.flows.assistance import TERMS, Act, EndExemption, Exempt, ForgetBrowser, Reset, SignOut
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import (
     Confirmation,
@@ -27,7 +27,7 @@ from mfa_gate.web.admins import EVERYBODY, shows_to, takes_from
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.dates import day_of, end_of_day
 from mfa_gate.web.forms import Form
-from mfa_gate.web.lines import session_lines
+from mfa_gate.web.lines import browser_lines, session_lines
 from mfa_gate.web.notices import tell
 from mfa_gate.web.protect import Handler
 from mfa_gate.web.proving import freshly_verified, paused, retry_after
@@ -36,6 +36,7 @@ _ACTS: Mapping[AdminActKind, type[Act]] = {
     "reset": Reset,
     "sign_out": SignOut,
     "end_session": SignOut,
+    "forget_browser": ForgetBrowser,
     "exempt": Exempt,
     "end_exemption": EndExemption,
 }
@@ -43,6 +44,7 @@ _DONE: Mapping[AdminActKind, AdminNotice] = {
     "reset": "reset",
     "sign_out": "signed_out",
     "end_session": "session_ended",
+    "forget_browser": "browser_forgotten",
     "exempt": "exempted",
     "end_exemption": "exemption_ended",
 }
@@ -57,11 +59,13 @@ def _ask(caller: Caller, kind: AdminActKind) -> GateResponse:
     if profile is None:
         return caller.call.say("not_found")
     # Security: nothing else of the address, so that no link fills in a form of ours.
-    view = _view(caller, kind, profile, {"session": caller.call.query.get("session", "")})
+    named = {name: caller.call.query.get(name, "") for name in ("session", "browser")}
+    view = _view(caller, kind, profile, named)
     why = caller.call.services.assistance.why_not(
         caller.visitor, _ACTS[kind], profile.account, caller.call.now
     )
-    if why is not None or (kind == "end_session" and view.session is None):
+    gone = {"end_session": view.session, "forget_browser": view.browser}.get(kind, view) is None
+    if why is not None or gone:
         # The profile says why, or shows that it is gone.
         return caller.go(f"admin/users/{profile.account.id}")
     return caller.show(view)
@@ -145,6 +149,8 @@ def _act(caller: Caller, kind: AdminActKind, form: Form) -> Act:
             return SignOut()
         case "end_session":
             return SignOut(form.get("session"))
+        case "forget_browser":
+            return ForgetBrowser(form.get("browser"))
         case "end_exemption":
             return EndExemption()
         case "exempt":
@@ -159,6 +165,7 @@ def _view(caller: Caller, kind: AdminActKind, profile: Profile, fields: Mapping[
     last = latest if end_of_day(day_of(latest, zone), zone) == latest else latest - _DAY_SECONDS
     running = is_exempt(account, call.now)
     sessions = session_lines(profile.sessions, visitor.session)
+    browsers = browser_lines(profile.browsers, visitor.policy, visitor.held)
     return AdminAct(
         act=kind,
         id=account.id,
@@ -166,6 +173,7 @@ def _view(caller: Caller, kind: AdminActKind, profile: Profile, fields: Mapping[
         # As it was when the form was made; without one, as it is now.
         revision=fields.get("revision", account.revision),
         session=next((line for line in sessions if line.id == fields.get("session")), None),
+        browser=next((line for line in browsers if line.id == fields.get("browser")), None),
         exempt_until=account.exempt_until if running else None,
         until=fields.get("until", ""),
         first_day=day_of(call.now, zone),

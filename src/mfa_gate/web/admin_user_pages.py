@@ -11,7 +11,7 @@ from mfa_gate.web.admin_reminder_pages import may_remind
 from mfa_gate.web.admin_views import AdminNotice, AdminUser, NoResetReason
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
-from mfa_gate.web.lines import exemption_of, history_lines, session_lines, way_lines
+from mfa_gate.web.lines import browser_lines, exemption_of, history_lines, session_lines, way_lines
 from mfa_gate.web.notices import told
 
 
@@ -50,6 +50,7 @@ def profile_view(caller: Caller, profile: Profile, *, overtaken: bool = False) -
         ways=way_lines(account, now, may_replace=False),
         recovery_left=len(account.recovery.hashes) if account.recovery else None,
         sessions=session_lines(profile.sessions, visitor.session),
+        browsers=browser_lines(profile.browsers, visitor.policy, visitor.held),
         history=history_lines(profile.history),
         history_href=url("admin/audit", person=account.subject) if caller.role == "admin" else None,
         archived_before=profile.archived_before,

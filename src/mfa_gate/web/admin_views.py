@@ -10,6 +10,7 @@ from mfa_gate.core.reminders import Outcome
 from mfa_gate.core.snapshots import Openings
 from mfa_gate.web.charts import CoverageChart
 from mfa_gate.web.views import (
+    BrowserLine,
     CodeProblem,
     Followed,
     HistoryLine,
@@ -204,7 +205,9 @@ StandingReason = Literal[
 
 NoResetReason = Literal["yourself", "administrator", "nothing_set_up", "not_allowed"]
 
-AdminNotice = Literal["reset", "signed_out", "session_ended", "exempted", "exemption_ended", "overtaken"]
+AdminNotice = Literal[
+    "reset", "signed_out", "session_ended", "browser_forgotten", "exempted", "exemption_ended", "overtaken"
+]
 """What was just done; `overtaken`: nothing, since somebody else was quicker."""
 
 
@@ -230,6 +233,7 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     ways: tuple[Way, ...] = ()
     recovery_left: int | None = None
     sessions: tuple[SessionLine, ...] = ()
+    browsers: tuple[BrowserLine, ...] = ()
     history: tuple[HistoryLine, ...] = ()
     history_href: str | None = None
     archived_before: int | None = None
@@ -243,14 +247,14 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     notice: AdminNotice | None = None
 
 
-AdminActKind = Literal["reset", "sign_out", "end_session", "exempt", "end_exemption"]
+AdminActKind = Literal["reset", "sign_out", "end_session", "forget_browser", "exempt", "end_exemption"]
 
 
 class AdminAct(Struct, frozen=True, kw_only=True):
     """Admin, one act for one person: what it will do, and the form that does it.
 
-    * `GET admin/users/<id>/<act>` (with `-` for `_`): `session` to end one
-    * `POST` to the same: `reason`, `revision`, `until` to exempt, `session` to end one, `code` if `asks_code`
+    * `GET admin/users/<id>/<act>` (with `-` for `_`): `session` or `browser`
+    * `POST` to the same: `reason`, `revision`, `until` to exempt, `session` or `browser`, `code` if `asks_code`
     """
 
     act: AdminActKind
@@ -259,6 +263,7 @@ class AdminAct(Struct, frozen=True, kw_only=True):
     revision: str
     """The person as they were when this page was made; another by now is a conflict."""
     session: SessionLine | None = None
+    browser: BrowserLine | None = None
     exempt_until: int | None = None
     """Until when an exemption runs already."""
     until: str = ""

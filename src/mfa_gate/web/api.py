@@ -17,6 +17,7 @@ from mfa_gate.web import answers
 from mfa_gate.web.api_acts import OPERATIONS as OF_ACTS
 from mfa_gate.web.api_admin import OPERATIONS as OF_ADMINISTRATION
 from mfa_gate.web.api_bodies import read_body, too_large
+from mfa_gate.web.api_browsers import OPERATIONS as OF_BROWSERS
 from mfa_gate.web.api_calls import Operation, safely
 from mfa_gate.web.api_exports import OPERATIONS as OF_EXPORTS
 from mfa_gate.web.api_policy import OPERATIONS as OF_THE_POLICY
@@ -35,6 +36,7 @@ BELOW = "/api/v1"
 THREADS = 16
 OPERATIONS: tuple[Operation[Any], ...] = (
     *OF_ONESELF,
+    *OF_BROWSERS,
     *OF_THE_POLICY,
     *OF_THE_ROSTER,
     *OF_EXPORTS,  # before paths that have an id in the same place

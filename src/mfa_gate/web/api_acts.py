@@ -1,15 +1,30 @@
 """What administrators and the help desk have the API do for one person: reset, end sessions, make an exception."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from mfa_gate.core.messages import GateResponse
-from mfa_gate.flows.assistance import Act, EndExemption, Exempt, Reset, SignOut
+from mfa_gate.flows.assistance import Act, EndExemption, Exempt, ForgetBrowser, Reset, SignOut
 from mfa_gate.flows.results import Confirmation, Done, NotAllowed, Rejected
 from mfa_gate.flows.visitor import FRESH_SECONDS
 from mfa_gate.web.api_admin import REFUSES, no_admin, profile_of, stranger
+from mfa_gate.web.api_browser_schema import Handle
 from mfa_gate.web.api_calls import Call, Operation
 from mfa_gate.web.api_problems import refused
-from mfa_gate.web.api_schema import EndSessions, GiveCode, GiveExemption, GiveReason, UserProfile
+from mfa_gate.web.api_schema import (
+    EndSessions,
+    GiveCode,
+    GiveExemption,
+    GiveReason,
+    UserProfile,
+)
+
+
+class ForgetTheirBrowsers(GiveReason, frozen=True, kw_only=True):
+    """Which browsers of somebody to forget, and why."""
+
+    browser: Annotated[Handle, Meta(description="The `id` of one browser; without it, all.")] | None = None
 
 
 def _no_resetter(call: Call) -> GateResponse | None:
@@ -49,6 +64,10 @@ def _sign_out(call: Call, sent: EndSessions) -> GateResponse:
     return _assist(call, SignOut(sent.session), sent)
 
 
+def _forget_browsers(call: Call, sent: ForgetTheirBrowsers) -> GateResponse:
+    return _assist(call, ForgetBrowser(sent.browser), sent)
+
+
 def _exempt(call: Call, sent: GiveExemption) -> GateResponse:
     return _assist(call, Exempt(sent.until), sent, sent.confirm)
 
@@ -74,13 +93,25 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         method="POST",
         path="/admin/users/{id}/sign-out",
         name="sign_out_user",
-        summary="End somebody's sessions, all or one; their two-step stays as it is",
+        summary="End somebody's sessions, all or one, and forget their browsers; their two-step stays as it is",
         takes=EndSessions,
         answers=UserProfile,
         run=_sign_out,
         refuses=(*REFUSES, (404, "not_found"), (409, "conflict")),
         guard=stranger,
         example=EndSessions(reason="left the laptop on a train"),
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/forget-browsers",
+        name="forget_browsers_of_user",
+        summary="Forget somebody's remembered browsers, all or one; sessions opened in them end",
+        takes=ForgetTheirBrowsers,
+        answers=UserProfile,
+        run=_forget_browsers,
+        refuses=(*REFUSES, (404, "not_found"), (409, "conflict")),
+        guard=stranger,
+        example=ForgetTheirBrowsers(reason="used a computer in a hotel"),
     ),
     Operation(
         method="POST",

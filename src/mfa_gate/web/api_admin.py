@@ -20,6 +20,7 @@ from mfa_gate.flows.results import (
 )
 from mfa_gate.flows.visitor import ADMIN_SECONDS
 from mfa_gate.ports import Recorded
+from mfa_gate.web.api_browser_schema import BrowserNow
 from mfa_gate.web.api_calls import Call, Operation
 from mfa_gate.web.api_problems import no_such_cursor, not_found, refused
 from mfa_gate.web.api_schema import (
@@ -98,6 +99,7 @@ def _shown(profile: Profile, policy: Policy, now: int) -> UserProfile:
         two_step_since=account.two_step_since or None,
         reset_at=account.reset_at or None,
         sessions=tuple(_session(session) for session in profile.sessions),
+        browsers=tuple(BrowserNow.of(browser, policy, None) for browser in profile.browsers),
         history=tuple(_event(recorded) for recorded in profile.history),
         archived_before=profile.archived_before,
     )

@@ -18,13 +18,20 @@ from mfa_gate.core.responses import problem, respond, unavailable
 from mfa_gate.core.throttle import OTHERS
 from mfa_gate.core.transitions import same_spelling
 from mfa_gate.flows.checking import Verdict
-from mfa_gate.flows.results import Opened
+from mfa_gate.flows.results import Kept, Opened
 from mfa_gate.flows.visitor import Visitor, visitor_of
 from mfa_gate.signing import Pending
 from mfa_gate.web import answers, pending
 from mfa_gate.web.api_bodies import acceptable, acceptable_file, decode_body, decode_query
 from mfa_gate.web.api_schema import Proof, Taken
-from mfa_gate.web.cookies import clear_cookie, pending_name, set_cookie, the_cookie
+from mfa_gate.web.cookies import (
+    browser_cookie,
+    clear_cookie,
+    held_by,
+    pending_name,
+    set_cookie,
+    the_cookie,
+)
 from mfa_gate.web.services import Services
 from mfa_gate.web.uploads import Body
 
@@ -48,10 +55,14 @@ class Call:
     params: Mapping[str, str]
     way: Pending | None
 
-    def answer(self, body: msgspec.Struct, *, opened: Opened | None = None) -> GateResponse:
-        """200 with `body`, and the cookie of the session that was opened."""
-        said = answers.json(msgspec.json.encode(body))
+    def answer(
+        self, body: msgspec.Struct, *, opened: Opened | None = None, kept: Kept | None = None
+    ) -> GateResponse:
+        """200 with `body`, and the cookies of the session that was opened and of the browser that is remembered."""
+        said, services = answers.json(msgspec.json.encode(body)), self.services
         cookies = () if opened is None else self._session_cookies(opened)
+        if kept is not None:
+            cookies += (browser_cookie(services.cookie_name, kept, self.now, secure=services.secure),)
         return msgspec.structs.replace(said, headers=(*said.headers, *cookies))
 
     def on_its_way(self, said: GateResponse) -> GateResponse:
@@ -167,7 +178,9 @@ def _identify(services: Services, request: GateRequest, params: Mapping[str, str
     return Call(
         services=services,
         request=request,
-        visitor=msgspec.structs.replace(visitor, sign_in=sign_in),
+        visitor=msgspec.structs.replace(
+            visitor, sign_in=sign_in, held=held_by(request, services.cookie_name)
+        ),
         now=now,
         params=params,
         way=way,

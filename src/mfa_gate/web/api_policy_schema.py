@@ -78,6 +78,17 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
     idle_ttl_seconds: (
         Annotated[int, Meta(ge=_LEAST["idle_ttl_seconds"], le=_MOST["idle_ttl_seconds"])] | UnsetType
     ) = UNSET
+    remember_seconds: (
+        Annotated[
+            int,
+            Meta(
+                ge=_LEAST["remember_seconds"],
+                le=_MOST["remember_seconds"],
+                description="How long a browser may be remembered after a code; 0: not at all.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     closed_clients: (
         Annotated[
             list[NativeKind],
@@ -137,6 +148,7 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
             session_ttl_seconds=given(self.session_ttl_seconds),
             idle_ttl_seconds=given(self.idle_ttl_seconds),
             closed_clients=None if closed is None else tuple(closed),
+            remember_seconds=given(self.remember_seconds),
             grace_seconds=given(self.grace_seconds),
             grace_from=given(self.grace_from),
             grace_anew=self.grace_anew,
@@ -164,6 +176,7 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
     session_ttl_seconds: int
     idle_ttl_seconds: int
     closed_clients: tuple[NativeKind, ...]
+    remember_seconds: int
     grace_seconds: int
     grace_from: GraceFrom
     first_required_at: Annotated[
@@ -188,6 +201,7 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
             session_ttl_seconds=policy.session_ttl_seconds,
             idle_ttl_seconds=policy.idle_ttl_seconds,
             closed_clients=policy.closed_clients,
+            remember_seconds=policy.remember_seconds,
             grace_seconds=policy.grace_seconds,
             grace_from=policy.grace_from,
             first_required_at=policy.first_required_at or None,

@@ -44,6 +44,7 @@ _NOT_ALLOWED: dict[Why, str] = {
 _NOTHING_TO_DO: dict[Why, str] = {
     "nothing_set_up": "There is no two-step to reset.",
     "already_set_up": "Who has set up two-step is not exempt. Reset it first.",
+    "nothing_remembered": "No browser is remembered.",
     "not_exempt": "There is no exemption to end.",
 }
 

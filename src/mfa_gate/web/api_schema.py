@@ -7,10 +7,11 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from mfa_gate.core.accounts import FactorKind
+from mfa_gate.core.accounts import FactorKind, Means
 from mfa_gate.core.events import Actor, EventKind
 from mfa_gate.core.listing import Sort
 from mfa_gate.core.policy import Because, Status
+from mfa_gate.web.api_browser_schema import BrowserNow
 
 Code: TypeAlias = Annotated[
     str,
@@ -205,6 +206,10 @@ class Asked(Struct, frozen=True, kw_only=True):
 
     required: bool
     deadline: int | None = None
+    remember_seconds: (
+        Annotated[int, Meta(description="For how long a browser may be remembered, if it may be.")]
+        | UnsetType
+    ) = UNSET
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -245,9 +250,12 @@ class TotpConfirmed(Struct, frozen=True, kw_only=True):
 
 
 class Verification(Struct, frozen=True, kw_only=True):
-    """The code was right, and is spent."""
+    """There is a session: the code was right, and is spent, or the browser is remembered."""
 
     session: Proof
+    remembered_until: (
+        Annotated[int, Meta(description="Until when this browser is remembered, if it is.")] | UnsetType
+    ) = UNSET
 
 
 class ExemptionNow(Struct, frozen=True, kw_only=True):
@@ -293,7 +301,7 @@ class SessionNow(Struct, frozen=True, kw_only=True):
 
     id: str
     client: str
-    factor: FactorKind
+    factor: Means
     created_at: int
     expires_at: int
     verified_at: int
@@ -350,6 +358,7 @@ class UserProfile(Struct, frozen=True, kw_only=True):
     two_step_since: int | None
     reset_at: int | None
     sessions: tuple[SessionNow, ...]
+    browsers: tuple[BrowserNow, ...]
     history: tuple[AuditEvent, ...]
     archived_before: Annotated[
         int | None,

@@ -1,5 +1,9 @@
 """What people ask of the API about themselves: where they stand, setting up an app, giving a code."""
 
+from typing import Annotated
+
+from msgspec import UNSET, Meta
+
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import standing, usable_factors
 from mfa_gate.core.throttle import FOREVER
@@ -22,6 +26,18 @@ from mfa_gate.web.api_schema import (
 )
 
 
+class Verify(GiveCode, frozen=True, kw_only=True):
+    """One code of one factor, for a session."""
+
+    remember: Annotated[
+        bool,
+        Meta(
+            description="Remember this browser for `remember_seconds` of `status`: it asks for no code at sign-in. "
+            "Done where the policy allows it and the factor is no recovery code; its cookie comes with the answer."
+        ),
+    ] = False
+
+
 def _status(call: Call, _: Nothing) -> GateResponse:
     visitor = call.visitor
     account, session = visitor.account, visitor.session
@@ -33,7 +49,11 @@ def _status(call: Call, _: Nothing) -> GateResponse:
             client=visitor.client,
             state=_state(visitor, required=stands.required),
             factors=usable_factors(account, visitor.policy),
-            policy=Asked(required=stands.required, deadline=stands.deadline),
+            policy=Asked(
+                required=stands.required,
+                deadline=stands.deadline,
+                remember_seconds=visitor.policy.remember_seconds or UNSET,
+            ),
             # A pause that only help ends has no seconds to wait.
             retry_after=wait if wait is not None and wait < FOREVER - call.now else None,
         )
@@ -88,11 +108,14 @@ def _holder(visitor: Visitor) -> str:
     return f"api {visitor.identity.session_id or ''}"
 
 
-def _verify(call: Call, sent: GiveCode) -> GateResponse:
-    result = call.services.self_service.verify(call.visitor, sent.factor, sent.code, call.now)
+def _verify(call: Call, sent: Verify) -> GateResponse:
+    result = call.services.self_service.verify(
+        call.visitor, sent.factor, sent.code, call.now, remember=sent.remember
+    )
     match result:
-        case Verified():
-            return call.answer(Verification(session=proof(result.opened)), opened=result.opened)
+        case Verified(opened=opened, kept=kept):
+            said = Verification(session=proof(opened), remembered_until=kept.until if kept else UNSET)
+            return call.answer(said, opened=opened, kept=kept)
         case NotAllowed(reason="no_such_factor"):
             # Security: whether somebody has a factor of this kind is not told to who has only the password.
             return refused(call, Rejected())
@@ -101,7 +124,7 @@ def _verify(call: Call, sent: GiveCode) -> GateResponse:
 
 
 OPERATIONS: tuple[
-    Operation[Nothing] | Operation[StartTotp] | Operation[ConfirmTotp] | Operation[GiveCode], ...
+    Operation[Nothing] | Operation[StartTotp] | Operation[ConfirmTotp] | Operation[Verify], ...
 ] = (
     Operation(
         method="GET",
@@ -143,10 +166,10 @@ OPERATIONS: tuple[
         path="/verify",
         name="verify",
         summary="Give a code, and get a session",
-        takes=GiveCode,
+        takes=Verify,
         answers=Verification,
         run=_verify,
         refuses=((401, "code_rejected"), (429, "paused")),
-        example=GiveCode(factor="totp", code="123456"),
+        example=Verify(factor="totp", code="123456"),
     ),
 )

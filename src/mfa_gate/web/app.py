@@ -73,6 +73,8 @@ PAGES: Mapping[str, Table] = {
     "/account/turn-off": {"POST": account_pages.take_turning_off},
     "/account/sessions/end": {"POST": account_pages.take_session_end},
     "/account/sessions/end-others": {"POST": account_pages.take_others_end},
+    "/account/browsers/forget": {"POST": account_pages.take_forgetting},
+    "/account/browsers/forget-all": {"POST": account_pages.take_forgetting_all},
     "/signout": {"POST": account_pages.take_sign_out},
     "/sign-in": {"GET": statics.show_sign_in},
     "/confirm": {"POST": admins.take_page_confirmation},

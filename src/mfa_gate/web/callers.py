@@ -16,11 +16,18 @@ from mfa_gate.core.origins import MAX_NEXT_LENGTH, safe_next
 from mfa_gate.core.responses import problem, redirect, respond, unavailable, under
 from mfa_gate.core.transitions import same_spelling
 from mfa_gate.flows.checking import Verdict
-from mfa_gate.flows.results import Opened
+from mfa_gate.flows.results import Kept, Opened
 from mfa_gate.flows.visitor import Visitor, visitor_of
 from mfa_gate.signing import Csrf, Pending
 from mfa_gate.web import answers, pending
-from mfa_gate.web.cookies import clear_cookie, pending_name, set_cookie, the_cookie
+from mfa_gate.web.cookies import (
+    browser_cookie,
+    clear_cookie,
+    held_by,
+    pending_name,
+    set_cookie,
+    the_cookie,
+)
 from mfa_gate.web.forms import NOTHING, Sent, parse_query
 from mfa_gate.web.services import Services
 from mfa_gate.web.translations import choose_language
@@ -235,6 +242,17 @@ class Caller:
             cookies=(*self.cookies, set_cookie(services.cookie_name, token, secure=services.secure)),
         )
 
+    def keeping(self, kept: Kept | None) -> "Caller":
+        """The same person in a browser that is remembered and holds this now; None: in one that holds nothing."""
+        services = self.call.services
+        cookie = browser_cookie(services.cookie_name, kept, self.call.now, secure=services.secure)
+        held = None if kept is None else kept.held
+        return replace(
+            self,
+            visitor=msgspec.structs.replace(self.visitor, held=held),
+            cookies=(*self.cookies, cookie),
+        )
+
     def signed_out(self) -> "Caller":
         """The same person, whose session is over."""
         services = self.call.services
@@ -277,7 +295,9 @@ def identify(call: Call) -> Caller | GateResponse:
     sign_in = visitor.identity.session_id or (way.id if session is None else session.key)
     return Caller(
         call=call,
-        visitor=msgspec.structs.replace(visitor, sign_in=sign_in),
+        visitor=msgspec.structs.replace(
+            visitor, sign_in=sign_in, held=held_by(request, services.cookie_name)
+        ),
         pending=way,
         role=services.authority.role(visitor),
         lapsed=found is not None

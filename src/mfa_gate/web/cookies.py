@@ -2,6 +2,8 @@
 
 from mfa_gate.core.cookies import own_values
 from mfa_gate.core.messages import GateRequest
+from mfa_gate.core.remembered import Held
+from mfa_gate.flows.results import Kept
 
 
 def pending_name(session_name: str) -> str:
@@ -9,10 +11,19 @@ def pending_name(session_name: str) -> str:
     return f"{session_name}_pending"
 
 
-def set_cookie(name: str, value: str, *, secure: bool) -> tuple[str, str]:
-    """The header that gives a browser a cookie until it is closed. What it is worth, and how long, we decide here."""
+def browser_name(session_name: str) -> str:
+    """Name of the cookie of a remembered browser that goes with a session cookie of this name."""
+    return f"{session_name}_browser"
+
+
+def set_cookie(name: str, value: str, *, secure: bool, seconds: int | None = None) -> tuple[str, str]:
+    """The header that gives a browser a cookie, for so long or until it is closed. What it is worth, we decide here."""
     # Security: no Domain, and Path=/, as the prefix `__Host-` demands: no sister host can set or read it (RFC 6265bis).
-    return ("set-cookie", f"{name}={value}; Path=/; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}")
+    lasts = "" if seconds is None else f"; Max-Age={seconds}"
+    return (
+        "set-cookie",
+        f"{name}={value}; Path=/{lasts}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}",
+    )
 
 
 def clear_cookie(name: str, *, secure: bool) -> tuple[str, str]:
@@ -21,6 +32,20 @@ def clear_cookie(name: str, *, secure: bool) -> tuple[str, str]:
         "set-cookie",
         f"{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}",
     )
+
+
+def browser_cookie(session_name: str, kept: Kept | None, now: int, *, secure: bool) -> tuple[str, str]:
+    """The header that gives a remembered browser what it is to hold now; None takes it away."""
+    name = browser_name(session_name)
+    if kept is None:
+        return clear_cookie(name, secure=secure)
+    return set_cookie(name, kept.held.text, secure=secure, seconds=max(kept.until - now, 0))
+
+
+def held_by(request: GateRequest, session_name: str) -> Held | None:
+    """What the cookie of a remembered browser says, whoever's it is."""
+    text = the_cookie(request, browser_name(session_name))
+    return None if text is None else Held.read(text)
 
 
 def the_cookie(request: GateRequest, name: str) -> str | None:

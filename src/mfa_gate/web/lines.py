@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable
 
-from mfa_gate.core.accounts import Account
+from mfa_gate.core.accounts import Account, RememberedBrowser
 from mfa_gate.core.browsers import browser_name
 from mfa_gate.core.events import ORG, SYSTEM
-from mfa_gate.core.policy import is_exempt
+from mfa_gate.core.policy import Policy, is_exempt
+from mfa_gate.core.remembered import Held, trusted_until
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Recorded
 from mfa_gate.web.admin_views import ExemptionShown
-from mfa_gate.web.views import HistoryLine, SessionLine, Way
+from mfa_gate.web.views import BrowserLine, HistoryLine, SessionLine, Way
 
 
 def way_lines(account: Account, now: int, *, may_replace: bool) -> tuple[Way, ...]:
@@ -41,6 +42,24 @@ def session_lines(sessions: Iterable[Session], current: Session | None) -> tuple
             current=current is not None and session.key == current.key,
         )
         for session in sessions
+    )
+
+
+def browser_lines(
+    browsers: Iterable[RememberedBrowser], policy: Policy, held: Held | None
+) -> tuple[BrowserLine, ...]:
+    """Browsers that are remembered, with the one that this page is seen in marked."""
+    return tuple(
+        BrowserLine(
+            id=browser.handle,
+            browser=browser.name,
+            where=browser.address or None,
+            remembered_at=browser.remembered_at,
+            last_used_at=browser.used_at or None,
+            until=trusted_until(browser, policy),
+            current=held is not None and held.id == browser.id,
+        )
+        for browser in browsers
     )
 
 

@@ -38,6 +38,7 @@ def fields_of(policy: Policy, *, grace_anew: bool = False, reason: str = "") -> 
         session_hours=_shown(policy.session_ttl_seconds, HOUR),
         idle_minutes=_shown(policy.idle_ttl_seconds, MINUTE),
         closed=policy.closed_clients,
+        remember_days=_shown(policy.remember_seconds, DAY),
         grace_days=_shown(policy.grace_seconds, DAY),
         grace_from=policy.grace_from,
         grace_counts_from=policy.first_required_at or None,
@@ -55,6 +56,7 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         return PolicyChanges(require_two_step=_if_new(switch, base.require_two_step))
     session = _seconds(form.get("session_hours"), HOUR, base.session_ttl_seconds)
     idle = _seconds(form.get("idle_minutes"), MINUTE, base.idle_ttl_seconds)
+    remember = _seconds(form.get("remember_days"), DAY, base.remember_seconds)
     grace = _seconds(form.get("grace_days"), DAY, base.grace_seconds)
     exemption = _seconds(form.get("exemption_days"), DAY, base.longest_exemption_seconds)
     counts_from = next((each for each in get_args(GraceFrom) if each == form.get("grace_from")), None)
@@ -62,6 +64,8 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         return "session_ttl_seconds"
     if idle is None:
         return "idle_ttl_seconds"
+    if remember is None:
+        return "remember_seconds"
     if grace is None:
         return "grace_seconds"
     if exemption is None:
@@ -81,6 +85,7 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         session_ttl_seconds=_if_new(session, base.session_ttl_seconds),
         idle_ttl_seconds=_if_new(idle, base.idle_ttl_seconds),
         closed_clients=_if_new(closed, base.closed_clients),
+        remember_seconds=_if_new(remember, base.remember_seconds),
         grace_seconds=_if_new(grace, base.grace_seconds),
         grace_from=_if_new(counts_from, base.grace_from),
         grace_anew=form.get("grace_anew") == "1",
@@ -99,6 +104,7 @@ _PARTS: tuple[tuple[str, tuple[PolicyField, ...]], ...] = (
     ("ways", ("allowed_factors", "group_factors")),
     ("times", ("session_ttl_seconds", "idle_ttl_seconds")),
     ("clients", ("closed_clients",)),
+    ("browsers", ("remember_seconds",)),
     ("exemptions", ("longest_exemption_seconds",)),
     ("remind", ("remind_while_off",)),
 )

@@ -66,6 +66,7 @@ class PolicyFields(Struct, frozen=True, kw_only=True):
     session_hours: str = "12"
     idle_minutes: str = "30"
     closed: tuple[NativeKind, ...] = ()
+    remember_days: str = "0"
     grace_days: str = "0"
     grace_from: GraceFrom = "policy"
     grace_counts_from: int | None = None

@@ -73,7 +73,7 @@ def pause_of(visitor: Visitor, kind: FactorKind, now: int) -> Pause | None:
 
 
 def _closed_until(visitor: Visitor, kind: FactorKind, now: int) -> int:
-    account, known = visitor.account, visitor.session is not None
+    account, known = visitor.account, visitor.is_known
     if account.is_locked and not known:
         return FOREVER
     states = [throttle(strikes, now, known=known) for strikes in _strikes(account, kind)]

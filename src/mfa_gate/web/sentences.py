@@ -60,6 +60,23 @@ TELLINGS: Mapping[str, Telling] = {
     "account_locked": Telling(
         N_("Locked"), N_("{person} was locked after too many wrong codes in a row; a reset opens it.")
     ),
+    "browser_remembered": Telling(
+        N_("Browser remembered"), N_("{person} had a browser remembered, which asks for no code at sign-in.")
+    ),
+    "browser_recognized": Telling(
+        N_("Without a code"), N_("{person} came without a code, in a browser that is remembered.")
+    ),
+    "browser_copied": Telling(
+        N_("Copy noticed"),
+        N_(
+            "An older state of a remembered browser of {person} was shown: it may have been copied, and is forgotten."
+        ),
+    ),
+    "browser_forgotten": Telling(
+        N_("Browser forgotten"),
+        N_("{person} had a remembered browser forgotten."),
+        N_("{actor} had a remembered browser of {person} forgotten."),
+    ),
     "recovery_code_used": Telling(N_("Recovery code used"), N_("{person} used a recovery code.")),
     "recovery_codes_made": Telling(N_("Recovery codes made"), N_("Recovery codes were made for {person}.")),
     "turned_off": Telling(N_("Turned off"), N_("{person} turned off two-step.")),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.jobs import Standing
     from mfa_gate.flows.people_export import PeopleExport
     from mfa_gate.flows.policy_history import PolicyHistory
+    from mfa_gate.flows.remembering import Remembering
     from mfa_gate.flows.reminders import Reminders
     from mfa_gate.flows.reporting import Reporting
     from mfa_gate.flows.reports import Reports
@@ -66,6 +67,7 @@ class Services:
 
     checker: Checker
     self_service: "SelfService"
+    remembering: "Remembering"
     authority: "Authority"
     administration: "Administration"
     assistance: "Assistance"

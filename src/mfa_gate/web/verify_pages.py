@@ -2,12 +2,14 @@
 
 from typing import get_args
 
+from mfa_gate.core.accounts import FactorKind
 from mfa_gate.core.assurance import powers
 from mfa_gate.core.messages import GateResponse, is_navigation
 from mfa_gate.core.policy import usable_factors
-from mfa_gate.core.transitions import Paused
+from mfa_gate.core.remembered import remembers
+from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.factors import recovery
-from mfa_gate.flows.results import Verified
+from mfa_gate.flows.results import Admitted, Verified
 from mfa_gate.web.ahead import rule_ahead, step_up_for
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form
@@ -40,11 +42,24 @@ def _allowed(caller: Caller, target: str) -> str:
 
 
 def _show(caller: Caller) -> GateResponse:
-    caller = bound(caller)
+    caller = _without_a_code(bound(caller))
     if caller.visitor.session is not None and not _must_step_up(caller):
         return caller.leave()
     wanted = caller.call.query.get("factor")
     return caller.show(_view(caller, next((each for each in get_args(CodeMethod) if each == wanted), None)))
+
+
+def _without_a_code(caller: Caller) -> Caller:
+    """The caller in a browser that is remembered: with a session, where that is enough for what is ahead."""
+    visitor, call = caller.visitor, caller.call
+    if visitor.session is not None or visitor.held is None or _must_step_up(caller):
+        return caller
+    match call.services.remembering.admit(visitor, call.now):
+        case Admitted(opened=opened, kept=kept):
+            return caller.with_session(opened).keeping(kept)
+        case Rejected():
+            # It may be somebody else's who uses this browser, too: it stays unless another one takes its place.
+            return caller
 
 
 def _verify(caller: Caller, form: Form) -> GateResponse:
@@ -60,9 +75,13 @@ def _verify(caller: Caller, form: Form) -> GateResponse:
         if elsewhere.method == "recovery_code":
             return caller.show(elsewhere, status=422)
     now = caller.call.now
-    match caller.call.services.self_service.verify(caller.visitor, method, form.get("code"), now):
-        case Verified(opened=opened, recovery_left=left):
+    match caller.call.services.self_service.verify(
+        caller.visitor, method, form.get("code"), now, remember=form.get("remember") == "1"
+    ):
+        case Verified(opened=opened, recovery_left=left, kept=kept):
             verified = caller.with_session(opened)
+            if kept is not None:
+                verified = verified.keeping(kept)
             if method == "recovery_code" and left <= FEW_CODES:
                 return verified.show(RecoveryCodeUsed(left=left, continue_url=verified.leads_to))
             return verified.leave()
@@ -101,7 +120,15 @@ def _view(
         stale=stale,
         # Our own pages are kept in the cookie only.
         next=_allowed(caller, caller.pending.next) if caller.pending.next else "",
+        remember_seconds=_remember_seconds(caller, shown),
     )
+
+
+def _remember_seconds(caller: Caller, shown: FactorKind) -> int:
+    """For how long this browser would be remembered, where that can be chosen now."""
+    visitor = caller.visitor
+    known = remembers(visitor.account, visitor.policy, visitor.held, caller.call.now)
+    return 0 if known or "remember" not in powers(shown) else visitor.policy.remember_seconds
 
 
 def _must_step_up(caller: Caller) -> bool:

@@ -203,8 +203,8 @@ class Verify(Struct, frozen=True, kw_only=True):
     """Whether a code was sent from a page that had stood open for too long; it was not looked at."""
     next: str = ""
     """The portal's page that waits for this tab: several may wait at once. Judged again when it comes back."""
-    remember_days: int | None = None
-    """Offer to remember this browser for so many days; `None` where the policy does not allow it."""
+    remember_seconds: int = 0
+    """Offer to remember this browser for so long; 0 where it is, or the policy does not allow it."""
 
 
 class RecoveryCodeUsed(Struct, frozen=True, kw_only=True):
@@ -240,6 +240,19 @@ class SessionLine(Struct, frozen=True, kw_only=True):
     current: bool = False
 
 
+class BrowserLine(Struct, frozen=True, kw_only=True):
+    """One browser in which no code is asked for at sign-in."""
+
+    id: str
+    browser: str
+    """Such as `Firefox on Linux`; empty where it is none that we know."""
+    where: str | None = None
+    remembered_at: int
+    last_used_at: int | None = None
+    until: int
+    current: bool = False
+
+
 AccountNotice = Literal[
     "set_up",
     "turned_off",
@@ -248,6 +261,8 @@ AccountNotice = Literal[
     "way_removed",
     "session_ended",
     "sessions_ended",
+    "browser_forgotten",
+    "browsers_forgotten",
     "setup_cancelled",
 ]
 
@@ -260,6 +275,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     * `POST account/replace` and `POST account/remove`: `way` (its id)
     * `POST account/sessions/end`: `session` (its id)
     * `POST account/sessions/end-others`
+    * `POST account/browsers/forget`: `browser` (its id), `POST account/browsers/forget-all`
     * link: `setup`
 
     An act that needs a fresh code and has none is answered with `Confirm`; turning off has its field in place.
@@ -276,6 +292,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     recovery_left: int | None = None
     recovery_total: int = 10
     sessions: tuple[SessionLine, ...] = ()
+    browsers: tuple[BrowserLine, ...] = ()
     may_turn_off: bool = False
     turn_off_problem: CodeProblem | None = None
     turn_off_pause: Pause | None = None
