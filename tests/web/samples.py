@@ -761,6 +761,7 @@ ADMIN_VIEWS: dict[str, View] = {
         notice="exempted",
     ),
     "admin-user-exemption-ended": AdminUser(
+        archived_before=NOW - 2_000 * DAY,
         id="e5",
         name="Esther",
         subject="esther",
@@ -923,10 +924,11 @@ ADMIN_VIEWS: dict[str, View] = {
         lines=HISTORY, tampered_at=NOW - 90, tampered_href="/mfa/admin/audit?kind=tampering_noticed"
     ),
     "admin-audit-all": AdminAudit(
+        archived_before=NOW - 2_000 * DAY,
         lines=tuple(
             HistoryLine(at=NOW - 60 * index, kind=kind, actor="Robin Admin", person="Alice Moreau")
             for index, kind in enumerate((*TELLINGS, "a_kind_of_tomorrow"))
-        )
+        ),
     ),
 }
 ADMIN_VIEWS |= {
