@@ -1,6 +1,6 @@
 """Checkpoints, comparison and anchor over the sixteen shards of a Redis store."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -157,3 +157,58 @@ def test_an_emptied_server_is_refused(bench: Bench) -> None:
         client.flushall()
     with pytest.raises(StoreUnavailable):
         bench.keeper.refuse_older()
+
+
+Rows = list[tuple[bytes, dict[bytes, bytes]]]
+
+
+def _swap(rows: Rows, one: int, other: int, *fields: bytes) -> None:
+    for field in fields:
+        rows[one][1][field], rows[other][1][field] = rows[other][1][field], rows[one][1][field]
+
+
+def _put(rows: Rows, at: int, field: bytes, value: bytes) -> None:
+    rows[at][1][field] = value
+
+
+EVENTS: dict[str, Callable[[Rows], object]] = {
+    "the first taken out": lambda rows: rows.pop(0),
+    "one in the middle taken out": lambda rows: rows.pop(2),
+    "all taken out": lambda rows: rows.clear(),
+    "the first interval taken out": lambda rows: rows.__delitem__(slice(0, 2)),
+    "one edited": lambda rows: _put(rows, 1, b"r", rows[1][1][b"r"].replace(b"user", b"nobo")),
+    "one edited by a space": lambda rows: _put(rows, 1, b"r", rows[1][1][b"r"] + b" "),
+    "a link edited": lambda rows: _put(rows, 2, b"l", b"x" * 32),
+    "one given to somebody else": lambda rows: _put(rows, 2, b"a", ALICE.id.encode()),
+    "two exchanged": lambda rows: _swap(rows, 0, 3, b"a", b"r", b"l", b"k"),
+    "one put in": lambda rows: rows.insert(1, (rows[0][0].replace(b"-0", b"-1"), dict(rows[0][1]))),
+    "one dated back": lambda rows: rows.__setitem__(1, (rows[0][0].replace(b"-0", b"-9"), rows[1][1])),
+}
+SIGNED: dict[str, Callable[[Rows], object]] = {
+    "the first checkpoint taken out": lambda rows: rows.pop(0),
+    "a checkpoint taken out": lambda rows: rows.pop(1),
+    "a checkpoint edited": lambda rows: _put(rows, 0, b"b", rows[0][1][b"b"].replace(b":1,", b":2,")),
+    "two checkpoints exchanged": lambda rows: _swap(rows, 0, 1, b"b", b"k", b"s"),
+    "a signature exchanged": lambda rows: _swap(rows, 0, 1, b"s"),
+    "a key that nobody has": lambda rows: _put(rows, 2, b"k", b"x"),
+}
+
+
+def test_j19_what_is_done_by_hand_in_a_dozen_ways_is_found_with_the_public_key_alone(bench: Bench) -> None:
+    for _ in range(3):
+        bench.minute(*PEOPLE[:20])
+    shard = max("0123456789abcdef", key=lambda each: len(bench.store.stream.entries(each, None, 99)))
+    assert len(bench.store.stream.entries(shard, None, 99)) >= 6
+    assert bench.broken() is None
+    untouched = bench.copy()
+    for part, ways in ((key(shard, "events"), EVENTS), (key("0", "checkpoints"), SIGNED)):
+        for how, change in ways.items():
+            with bench.server.client() as client:
+                rows = [(name, dict(fields)) for name, fields in client.xrange(part)]
+                change(rows)
+                client.delete(part)
+                for name, fields in rows:
+                    client.xadd(part, fields, id=name)
+            assert bench.broken(), how
+            bench.put_back(untouched)
+    assert bench.broken() is None
