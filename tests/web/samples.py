@@ -43,6 +43,7 @@ from mfa_gate.web.admin_views import (
 )
 from mfa_gate.web.charts import CoverageDay, chart_of
 from mfa_gate.web.policy_views import (
+    AdminImpactExport,
     AdminPolicies,
     AdminPolicyHistory,
     ChangeLine,
@@ -592,6 +593,14 @@ ADMIN_VIEWS: dict[str, View] = {
     "admin-people-export-again": AdminPeopleExport(
         never_seen=True,
         users_href="/mfa/admin/users?never_seen=1",
+        form="jsonl",
+        reason_missing=True,
+        problem="wrong",
+    ),
+    "admin-impact-export": AdminImpactExport(policies_href="/mfa/admin/settings/policies"),
+    "admin-impact-export-again": AdminImpactExport(
+        list="traffic",
+        policies_href="/mfa/admin/settings/policies",
         form="jsonl",
         reason_missing=True,
         problem="wrong",

@@ -16,7 +16,7 @@ from mfa_gate.core.listing import Filter, Place
 from mfa_gate.core.policy import Standing, standing
 from mfa_gate.flows.acting import clean_reason, shell
 from mfa_gate.flows.authority import ADMINS, Authority
-from mfa_gate.flows.exporting import Exported, moment
+from mfa_gate.flows.exporting import Exported, Form, moment
 from mfa_gate.flows.finding import LONGEST_PAGE
 from mfa_gate.flows.results import (
     Confirmation,
@@ -92,8 +92,9 @@ class Impacts:
         now: int,
         *,
         confirmation: Confirmation | None,
+        form: Form = "csv",
     ) -> Exported | NotAllowed | NeedsVerification | ReasonMissing | Rejected | Paused:
-        """One list as a table. Administrators only, with a code of the app in the same request."""
+        """One list as a file. Administrators only, with a code of the app in the same request."""
         me = self._authority.enters(visitor, "export", "", now, roles=ADMINS)
         if isinstance(me, NotAllowed | NeedsVerification):
             return me
@@ -101,7 +102,7 @@ class Impacts:
         if given is None:
             return ReasonMissing()
         refusal = self._authority.confirmed(me, confirmation, now)
-        return refusal or self._begun(name, me.actor, given, now)
+        return refusal or self._begun(name, me.actor, given, now, form)
 
     def export_from_shell(
         self, os_user: str, name: ListName, reason: str, now: int
@@ -110,7 +111,7 @@ class Impacts:
         given = clean_reason(reason)
         return ReasonMissing() if given is None else self._begun(name, shell(os_user), given, now)
 
-    def _begun(self, name: ListName, actor: Actor, reason: str, now: int) -> Exported:
+    def _begun(self, name: ListName, actor: Actor, reason: str, now: int, form: Form = "csv") -> Exported:
         # No record, no export: it is committed before anything is read.
         details = {"list": name, "reason": reason}
         exported = Event(
@@ -124,7 +125,11 @@ class Impacts:
         )
         self._policies.record((exported,), now)
         rows = self._traffic_rows() if name == "traffic" else self._rows(name, now)
-        return Exported(form="csv", lines=csv_lines(rows))
+        if form == "csv":
+            return Exported(form="csv", lines=csv_lines(rows))
+        columns = next(rows)
+        objects = (dict(zip(columns, row, strict=True)) for row in rows)
+        return Exported(form="jsonl", lines=(msgspec.json.encode(each) + b"\n" for each in objects))
 
     def _rows(self, name: ListName, now: int) -> Iterator[tuple[str | int, ...]]:
         yield COLUMNS

@@ -3,19 +3,13 @@
 from msgspec.structs import replace
 
 from mfa_gate.core.messages import GateResponse
-from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.acting import clean_reason
-from mfa_gate.flows.exporting import Exported
-from mfa_gate.flows.results import Confirmation, NeedsVerification, NotAllowed, ReasonMissing
-from mfa_gate.flows.visitor import ADMIN_SECONDS
-from mfa_gate.web import answers
 from mfa_gate.web.admin_audit_pages import AuditFilter
 from mfa_gate.web.admin_views import AdminExport
 from mfa_gate.web.admins import ADMINS, shows_to, takes_from
 from mfa_gate.web.callers import Caller
-from mfa_gate.web.dates import day_of
 from mfa_gate.web.forms import Form
-from mfa_gate.web.proving import freshly_verified, paused, retry_after
+from mfa_gate.web.giving import give
 
 
 def _ask(caller: Caller) -> GateResponse:
@@ -25,41 +19,20 @@ def _ask(caller: Caller) -> GateResponse:
 
 def _give(caller: Caller, form: Form) -> GateResponse:
     call, wanted = caller.call, AuditFilter.of(caller, form.fields)
-    view = replace(
-        _view(caller, wanted, form),
-        reason_missing=clean_reason(form.get("reason")) is None,
-        nobody=wanted.means_nobody,
-    )
-    if view.reason_missing or view.nobody:
+    view = replace(_view(caller, wanted, form), nobody=wanted.means_nobody)
+    if view.nobody:
         # Before a code is spent for nothing.
-        return caller.show(view, status=422)
-    fresh = freshly_verified(caller, form, view, power="administer", max_age=ADMIN_SECONDS)
-    if isinstance(fresh, GateResponse):
-        return fresh
-    # A code that has just been spent on the verification confirms nothing else.
-    code = form.get("code").strip() if fresh is caller else ""
-    result = call.services.exporting.export(
-        fresh.visitor,
-        wanted.sought,
-        view.form,
-        form.get("reason"),
-        call.now,
-        confirmation=Confirmation(factor="totp", code=code) if code else None,
+        missing = clean_reason(form.get("reason")) is None
+        return caller.show(replace(view, reason_missing=missing), status=422)
+    return give(
+        caller,
+        form,
+        view,
+        lambda visitor, confirmation: call.services.exporting.export(
+            visitor, wanted.sought, view.form, view.reason, call.now, confirmation=confirmation
+        ),
+        name="audit",
     )
-    match result:
-        case Exported(form=kind, lines=lines):
-            return answers.download(lines, kind, f"audit-{day_of(call.now, call.services.zone)}")
-        case ReasonMissing():
-            return fresh.show(replace(view, reason_missing=True), status=422)
-        case NotAllowed(reason="no_such_factor") | Rejected():
-            return fresh.show(replace(view, problem="wrong"), status=422)
-        case NotAllowed():
-            return call.say("not_allowed")
-        case Paused(until=until):
-            refused = replace(view, pause=paused(until))
-            return fresh.show(refused, status=429, headers=retry_after(until, call.now))
-        case NeedsVerification():
-            return fresh.show(replace(view, problem="missing"), status=422)
 
 
 def _view(caller: Caller, wanted: AuditFilter, form: Form) -> AdminExport:

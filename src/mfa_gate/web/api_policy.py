@@ -63,7 +63,7 @@ def _export(call: Call, sent: ExportList) -> GateResponse:
     if isinstance(confirmation, Rejected):
         return no_admin(call) or refused(call, confirmation)
     result = call.services.impacts.export(
-        call.visitor, sent.list, sent.reason, call.now, confirmation=confirmation
+        call.visitor, sent.list, sent.reason, call.now, confirmation=confirmation, form=sent.form
     )
     match result:
         case Exported(form=form, lines=lines):

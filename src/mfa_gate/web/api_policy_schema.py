@@ -4,7 +4,7 @@ All times are UTC seconds.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
@@ -284,6 +284,7 @@ class ExportList(Taken, frozen=True, kw_only=True):
     """Which list to export, and why. Administrators are told."""
 
     list: Annotated[ListName, Meta(description="Who, or which traffic.")]
+    form: Annotated[Literal["jsonl", "csv"], Meta(description="`csv` is for spreadsheets.")] = "csv"
     reason: Reason
     confirm: (
         Annotated[GiveCode, Meta(description="A fresh code of the authenticator app, spent by this.")] | None

@@ -24,6 +24,7 @@ from mfa_gate.web import (
     admin_act_pages,
     admin_audit_pages,
     admin_export_pages,
+    admin_impact_pages,
     admin_pages,
     admin_people_export_pages,
     admin_policy_pages,
@@ -83,6 +84,10 @@ PAGES: Mapping[str, Table] = {
     "/admin/settings/policies": {
         "GET": admin_policy_pages.show_policies,
         "POST": admin_policy_pages.take_policies,
+    },
+    "/admin/settings/policies/export": {
+        "GET": admin_impact_pages.show_impact_export,
+        "POST": admin_impact_pages.take_impact_export,
     },
     "/admin/settings/policies/history": {"GET": admin_policy_pages.show_history},
     "/admin/users": {"GET": admin_users_pages.show_users},

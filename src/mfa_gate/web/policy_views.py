@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from mfa_gate.core.accounts import FactorKind
 from mfa_gate.core.clients import NativeKind
+from mfa_gate.core.impact import ListName
 from mfa_gate.core.policy import GraceFrom
 from mfa_gate.core.policy_changes import PolicyField
 from mfa_gate.web.views import CodeProblem, Pause
@@ -134,3 +135,19 @@ class AdminPolicyHistory(Struct, frozen=True, kw_only=True):
     versions: tuple[PolicyVersionLine, ...]
     next_href: str | None = None
     first_href: str | None = None
+
+
+class AdminImpactExport(Struct, frozen=True, kw_only=True):
+    """Settings, Policies, Export: the form that gives one list of whom or what the switch would meet.
+
+    * `GET admin/settings/policies/export?list=`
+    * `POST` to the same: `list`, `form`, `reason`, `code`; the answer is the file
+    """
+
+    list: ListName = "stopped"
+    policies_href: str
+    form: Literal["csv", "jsonl"] = "csv"
+    reason: str = ""
+    reason_missing: bool = False
+    problem: CodeProblem | None = None
+    pause: Pause | None = None

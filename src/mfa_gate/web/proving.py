@@ -15,13 +15,14 @@ from mfa_gate.web.admin_roster_views import AdminRosterOffer
 from mfa_gate.web.admin_views import AdminAct, AdminExport, AdminPeopleExport
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form
+from mfa_gate.web.policy_views import AdminImpactExport
 from mfa_gate.web.views import Confirm, Pause
 
 
 def freshly_verified(
     caller: Caller,
     form: Form,
-    confirm: Confirm | AdminAct | AdminExport | AdminPeopleExport | AdminRosterOffer,
+    confirm: Confirm | AdminAct | AdminExport | AdminPeopleExport | AdminRosterOffer | AdminImpactExport,
     *,
     power: Power,
     max_age: int = FRESH_SECONDS,

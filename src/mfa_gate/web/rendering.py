@@ -42,6 +42,7 @@ View = (
     | admin_views.AdminAct
     | policy_views.AdminPolicies
     | policy_views.AdminPolicyHistory
+    | policy_views.AdminImpactExport
     | admin_views.AdminAudit
     | admin_views.AdminExport
     | admin_views.AdminReminders
@@ -70,6 +71,7 @@ TEMPLATES: Mapping[type[View], str] = {
     admin_views.AdminAct: "admin/act.html",
     policy_views.AdminPolicies: "admin/policies.html",
     policy_views.AdminPolicyHistory: "admin/policy_history.html",
+    policy_views.AdminImpactExport: "admin/impact_export.html",
     admin_views.AdminAudit: "admin/audit.html",
     admin_views.AdminExport: "admin/export.html",
     admin_views.AdminPeopleExport: "admin/people_export.html",
