@@ -38,7 +38,15 @@ def counting(settings: Settings, keyed: Keyed, store: Store) -> "Counting":
     from mfa_gate.flows.counting import Counting
 
     survey = surveying(settings, keyed, store)
-    return Counting(survey, store.snapshots, store, store, sign=keyed.sign_checkpoint, is_ours=keyed.is_ours)
+    return Counting(
+        survey,
+        store.snapshots,
+        store,
+        store,
+        sign=keyed.sign_checkpoint,
+        is_ours=keyed.is_ours,
+        mails=settings.mail.reports,
+    )
 
 
 def reports(settings: Settings, keyed: Keyed, store: Store) -> "Reports":

@@ -12,9 +12,9 @@ from mfa_gate.core.errors import StoreUnavailable
 from mfa_gate.core.events import ORG, SYSTEM, Event, EventKind
 from mfa_gate.core.policy import DAY
 from mfa_gate.core.snapshots import SignedSnapshot, Snapshot
-from mfa_gate.flows.counting import COUNTED
+from mfa_gate.flows.counting import COUNTED, Counting, Mails
 from mfa_gate.ports import Change
-from tests.flows.house import NOW, House
+from tests.flows.house import NOW, House, is_ours, sign
 from tests.flows.importer import compared, importing_of, row, settle
 
 MIDNIGHT = NOW - NOW % DAY
@@ -111,6 +111,31 @@ def test_every_act_is_counted_in_one_snapshot_and_only_new_ones_are_read(house: 
     found = taken(house)
     assert [each.acts["break_glass_used"] for each in found] == [2, 3, 3, 3]
     assert [each.acts_since for each in found[1:]] == [each.acts_until for each in found[:-1]]
+
+
+@pytest.mark.parametrize(("mails", "told_on"), [("", []), ("weekly", [5, 11, 32]), ("monthly", [1, 32])])
+def test_administrators_are_told_once_in_each_week_or_month(
+    house: House, mails: Mails, told_on: list[int]
+) -> None:
+    """From Thursday, 31 December 2026; a gate that did not run on the first day tells on the next."""
+    begin = 1_798_675_200
+    counting = Counting(
+        house.survey,
+        house.store.snapshots,
+        house.store,
+        house.store,
+        sign=sign,
+        is_ours=is_ours,
+        mails=mails,
+    )
+    days = (0, 1, 2, 3, 5, 10, 11, 12, 32)
+    for day in days:
+        for _ in range(2):
+            counting.turn(begin + day * DAY)
+    events = house.store.events(account_id=ORG, kind=COUNTED, before=None, limit=99)
+    assert len(events) == len(days)
+    found = [(each.event.at - begin) // DAY for each in reversed(events) if each.event.notify]
+    assert found == told_on
 
 
 @contextmanager

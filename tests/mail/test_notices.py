@@ -61,6 +61,7 @@ def test_every_kind_has_a_letter(kind: EventKind, language: str) -> None:
             f"{HOME}/account",
             f"{HOME}/setup",
             f"{HOME}/admin/audit?kind={kind}",
+            f"{HOME}/admin/report?day=%3F",
             HEAD.help_url,
         }
 
@@ -98,6 +99,15 @@ def test_what_administrators_read() -> None:
     assert said(letter).startswith("Hello, moment 0: root reset two-step for alice. If you do not know why,")
     assert "lost phone" not in said(letter)
     assert "You get this mail because you administer Example Files." in said(letter)
+
+
+def test_what_administrators_read_of_coverage() -> None:
+    letter = to_admins(
+        "coverage_counted", SYSTEM, day="2026-04-01", covered="938", people="1002", sha256="ab"
+    )
+    assert read(letter)["Subject"] == "Example Files: 938 of 1002 people have two-step"
+    assert "On 2026-04-01 938 of 1002 people at Example Files had set up two-step." in said(letter)
+    assert f"{HOME}/admin/report?day=2026-04-01" in said(letter)
 
 
 def test_many_in_one() -> None:

@@ -25,7 +25,7 @@ MOST_WAITING: Final = 500
 MAILBOX: Final = "mailbox"
 """Stands for the administrators' mailbox of the settings where an account's id stands for a person."""
 # Security: a reason, or the name of an app, is what somebody typed; neither is kept for a letter.
-_DETAILS: Final = ("left", "until", "browser", "require_two_step", "account")
+_DETAILS: Final = ("left", "until", "browser", "require_two_step", "account", "day", "covered", "people")
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,6 +4,9 @@ A snapshot is kept beside the trail, so that a report needs no trail that may lo
 its hash, stand in the trail: whoever exports that can prove when a snapshot was made.
 """
 
+from datetime import date
+from typing import Literal
+
 from mfa_gate.core.events import ORG, SYSTEM, Event, EventKind
 from mfa_gate.core.snapshots import SignedSnapshot, Snapshot, body_of, to_sign
 from mfa_gate.flows.export_lines import Sign
@@ -11,6 +14,18 @@ from mfa_gate.flows.surveying import Signs, Surveying, said_by
 from mfa_gate.ports import Policies, Snapshots, Trail
 
 COUNTED: EventKind = "coverage_counted"
+Mails = Literal["", "weekly", "monthly"]
+"""How often administrators are told; empty: never."""
+
+
+def begins(mails: Mails, earlier: tuple[int, ...], today: int) -> bool:
+    """Whether a week or a month begins with `today`, since the day that was counted before it: once in each."""
+    if not mails or not earlier:
+        return False
+    then, now = (date.fromordinal(day) for day in (earlier[-1], today))
+    if mails == "monthly":
+        return (then.year, then.month) != (now.year, now.month)
+    return then.isocalendar()[:2] != now.isocalendar()[:2]
 
 
 class Counting:
@@ -25,6 +40,7 @@ class Counting:
         *,
         sign: Sign,
         is_ours: Signs,
+        mails: Mails = "",
     ) -> None:
         self._survey = survey
         self._snapshots = snapshots
@@ -32,6 +48,7 @@ class Counting:
         self._trail = trail
         self._sign = sign
         self._is_ours = is_ours
+        self._mails = mails
 
     def turn(self, now: int) -> bool:
         """Take the snapshot of today, unless there is one; True if it was taken."""
@@ -40,12 +57,13 @@ class Counting:
         if today in days:
             self._mend(today)
             return False
-        before = self._snapshots.of(tuple(day for day in days if day < today)[-1:])
+        earlier = tuple(day for day in days if day < today)[-1:]
+        before = self._snapshots.of(earlier)
         taken = self._taken(today, before[0] if before else None, now)
         # Of two who take it at once, one keeps it: its hash must not stand in the trail beside that of another.
         if not self._snapshots.add(taken):
             return False
-        self._record(taken)
+        self._record(taken, mailed=begins(self._mails, earlier, today))
         return True
 
     def _taken(self, today: int, before: SignedSnapshot | None, now: int) -> SignedSnapshot:
@@ -60,12 +78,13 @@ class Counting:
         (kept,) = self._snapshots.of((today,))
         is_told = newest and newest[0].event.details.get("day") == kept.shown
         if not is_told and self._said(kept) is not None:
-            self._record(kept)
+            # No mail: of two who mend it, each would send one.
+            self._record(kept, mailed=False)
 
     def _said(self, signed: SignedSnapshot) -> Snapshot | None:
         return said_by(signed, self._is_ours, self._survey.place.store)
 
-    def _record(self, taken: SignedSnapshot) -> None:
+    def _record(self, taken: SignedSnapshot, *, mailed: bool) -> None:
         said = taken.read()
         coverage = said.coverage
         details = {
@@ -75,5 +94,13 @@ class Counting:
             "policy": str(said.policy.version),
             "sha256": taken.hash.hex(),
         }
-        event = Event(kind=COUNTED, account_id=ORG, subject="", at=said.at, actor=SYSTEM, details=details)
+        event = Event(
+            kind=COUNTED,
+            account_id=ORG,
+            subject="",
+            at=said.at,
+            actor=SYSTEM,
+            details=details,
+            notify=("admins",) if mailed else (),
+        )
         self._policies.record((event,), said.at)

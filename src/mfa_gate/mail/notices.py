@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from gettext import NullTranslations
 from ipaddress import ip_address
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -75,6 +76,8 @@ def to_owner(manner: Manner, notice: Notice, account: Account) -> Words:
 
 def to_admins(manner: Manner, notice: Notice, account: Account | None) -> Words:
     """Tells an administrator, or all of them together, what happened to whom."""
+    if notice.kind == "coverage_counted":
+        return _of_coverage(manner, notice, account)
     translate = manner.catalog.gettext
     count = len(notice.events) + notice.more
     label, _ = manner.tell(notice.events[0])
@@ -91,6 +94,26 @@ def to_admins(manner: Manner, notice: Notice, account: Account | None) -> Words:
             ),
         ),
         button=(translate("Look at the audit trail"), f"{manner.home}/admin/audit?kind={notice.kind}"),
+        small=(translate("You get this mail because you administer {portal}.").format(portal=manner.portal),),
+    )
+
+
+def _of_coverage(manner: Manner, notice: Notice, account: Account | None) -> Words:
+    """The numbers and a link: who is exempt and why, as the report names them, is for the page alone."""
+    translate, details = manner.catalog.gettext, notice.events[-1].details
+    said = {"portal": manner.portal} | {name: details.get(name, "?") for name in ("day", "covered", "people")}
+    return Words(
+        subject=translate("{portal}: {covered} of {people} people have two-step").format(**said),
+        paragraphs=(
+            greeting(manner.catalog, "" if account is None else account.name),
+            translate("On {day} {covered} of {people} people at {portal} had set up two-step.").format(
+                **said
+            ),
+            translate(
+                "The report says more: by group and over time, who is exempt, what was done, every way past it."
+            ),
+        ),
+        button=(translate("Look at the report"), f"{manner.home}/admin/report?day={quote(said['day'])}"),
         small=(translate("You get this mail because you administer {portal}.").format(portal=manner.portal),),
     )
 

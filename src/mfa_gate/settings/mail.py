@@ -52,6 +52,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     admins: str = ""
     """Where administrators are told what happened, as one mailbox for all; without it, each whom `[admin]` names has
     a mail of their own."""
+    reports: Literal["", "weekly", "monthly"] = ""
+    """How often the administrators get the numbers, and a link to the report; empty: never."""
     dir: Path | None = None
     """Every mail becomes a file in this folder: for demonstrations."""
 

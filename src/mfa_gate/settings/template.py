@@ -30,6 +30,7 @@ _MAIL: Final = """\
 # password = "env:MAIL_PASSWORD"
 # domain = "example.org"    # where people get mail whose address the portal does not tell
 # admins = "it-security@example.org"    # where administrators are told what happened, instead of each by name
+# reports = "monthly"    # or "weekly": the numbers, and a link to the report, to the administrators
 # dir = "mail"    # instead of all that: every mail becomes a file
 """
 
