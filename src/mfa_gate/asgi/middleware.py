@@ -7,7 +7,7 @@ request is judged whole, in a thread if the store must be asked, and its body is
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 from mfa_gate.asgi.answers import Answer, Answers
 from mfa_gate.asgi.quick import QuickWay, peer_of
@@ -22,6 +22,9 @@ from mfa_gate.watch import CLOSE_CODE
 from mfa_gate.web.threads import Threads
 
 log = logging.getLogger("mfa_gate")
+
+NAME_BYTES = 64
+"""A name that is worth remembering."""
 
 
 class GateMiddleware:
@@ -190,9 +193,19 @@ def _outline(scope: Scope, door: Door) -> GateRequest:
 
 
 def _headers(scope: Scope) -> Headers:
-    return tuple(
-        (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
-    )
+    return tuple([(_name(name), value.decode("latin-1")) for name, value in scope["headers"]])
+
+
+def _name(name: bytes) -> str:
+    return _read_before(name) if len(name) <= NAME_BYTES else _read(name)
+
+
+def _read(name: bytes) -> str:
+    return name.decode("latin-1").lower()
+
+
+_read_before = lru_cache(2_048)(_read)
+"""The same names come with every request; what is read of them, too, is then the same object, quickly found again."""
 
 
 async def _answer(scope: Scope, send: Send, response: GateResponse) -> None:

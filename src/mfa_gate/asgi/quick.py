@@ -29,7 +29,9 @@ class Payload:
     def __init__(self, headers: list[Header], sent: list[Header]) -> None:
         at = _index(headers)
         self.cookie = headers[at] if at >= 0 else None
-        self.added = [pair for pair in headers if pair[0] != b"cookie" and pair not in sent]
+        # Nearly always nothing but the cookies differs, and two looks tell.
+        same = at >= 0 and headers[:at] == sent[:at] and headers[at + 1 :] == sent[at + 1 :]
+        self.added = [] if same else [pair for pair in headers if pair[0] != b"cookie" and pair not in sent]
         self.at = None if self.cookie is None or self.added else at
         """Where the one header stands that is exchanged; None where that is not all to be done."""
 
@@ -48,6 +50,8 @@ class QuickWay:
         self._trusted = door.trusted
         self._keyed = frozenset(name.encode() for name in door.forwarding.source_headers)
         self._telling = frozenset(name.encode() for name in door.forwarding.telling) - self._keyed
+        self._judged = self._telling | {b"cookie", b"host"}
+        """Names whose values are part of what is remembered."""
         self._query_matters = door.query_matters
         self._place = itemgetter(*_PLACE, *(("query_string",) if door.query_matters else ()))
         self._recall: Recall[Payload] = Recall(door.cache, door.clock, door.monotonic)
@@ -118,8 +122,9 @@ class QuickWay:
         names = [name for name, _ in sent]
         if names.count(b"cookie") != 1 or names.count(b"host") != 1:
             return
-        told_by = {b"cookie", b"host"} | self._telling
-        if not all(name in told_by or self._is_plain(name, scope) for name in names):
+        judged, harmless = self._judged, self._harmless.names
+        unknown = [name for name in names if name not in harmless and name not in judged]
+        if not all(self._is_plain(name, scope) for name in unknown):
             return
         payload = Payload(headers, sent)
         # Security: where the quick way would pass on anything else than was passed on now (a header that names
@@ -127,7 +132,8 @@ class QuickWay:
         if payload.put_into(sent) != headers:
             return
         carried = dict(sent)
-        tells = tuple(part for pair in sent if pair[0] in self._telling for part in pair)
+        telling = self._telling
+        tells = tuple([part for pair in sent if pair[0] in telling for part in pair]) if telling else ()
         keyed = self._keyed_by(scope, tells) if self._keyed else tells
         try:
             place = self._place(scope)
@@ -154,4 +160,5 @@ def peer_of(scope: Scope) -> str:
 
 def _index(headers: list[Header]) -> int:
     """Where the cookies stand; -1 for nowhere."""
-    return next((at for at, pair in enumerate(headers) if pair[0] == b"cookie"), -1)
+    names = [name for name, _ in headers]
+    return names.index(b"cookie") if b"cookie" in names else -1

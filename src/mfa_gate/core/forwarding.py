@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Identity
 from mfa_gate.core.cookies import join_cookie_headers, without_cookies
-from mfa_gate.core.headers import fold_header, is_ours
+from mfa_gate.core.headers import fold_header, is_ours_folded
 from mfa_gate.core.messages import GateRequest, Headers
 
 
@@ -40,7 +40,7 @@ class Forwarding(msgspec.Struct, frozen=True, kw_only=True):
             or folded in self.telling
             or folded in self.stranger_headers
             or folded in _ALWAYS_SPECIAL
-            or is_ours(name, frozenset())
+            or is_ours_folded(folded)
         )
 
     def headers(self, request: GateRequest, identity: Identity | None, *, stranger: bool = False) -> Headers:
@@ -88,7 +88,7 @@ class Forwarding(msgspec.Struct, frozen=True, kw_only=True):
         folded = fold_header(name)
         if folded in self.source_headers:
             return stranger or not trusted or name != folded
-        return is_ours(name, frozenset()) or (stranger and folded in self.stranger_headers)
+        return is_ours_folded(folded) or (stranger and folded in self.stranger_headers)
 
 
 _ALWAYS_SPECIAL = frozenset(

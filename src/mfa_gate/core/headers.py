@@ -67,4 +67,9 @@ OUR_PREFIXES = tuple(sorted(spelling for prefix in _PREFIXES for spelling in spe
 def is_ours(name: str, configured: frozenset[str]) -> bool:
     """True if only the gate may set this header. `configured`: further names, each through `fold_header`."""
     folded = fold_header(name)
-    return folded in OUR_HEADERS or folded in configured or folded.startswith(_PREFIXES)
+    return folded in configured or is_ours_folded(folded)
+
+
+def is_ours_folded(folded: str) -> bool:
+    """The same of a name that went through `fold_header`, where nothing more is configured."""
+    return folded in OUR_HEADERS or folded.startswith(_PREFIXES)

@@ -7,7 +7,7 @@ goes wrong on the way leaves the facts unknown, and `decide` makes that `Unavail
 import hashlib
 import logging
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -45,6 +45,8 @@ from mfa_gate.signing import SessionCookie
 log = logging.getLogger("mfa_gate")
 
 MAX_CANDIDATES = 4
+REMEMBERED = 256
+"""Characters of a path whose rule is worth remembering."""
 Look = Literal["cache", "store", "fresh"]
 """How far to look for facts: in the cache alone, in the store where it has none, in the store always."""
 
@@ -123,6 +125,7 @@ class Checker:
         self._cache = cache
         self._clock = clock
         self._granted = Granted(grants)
+        self._rule_of = lru_cache(4_096)(partial(match_rule, bearings.rules))
 
     def check(
         self, request: GateRequest, said: Said | None = None, *, look: Literal["store", "fresh"] = "store"
@@ -207,11 +210,14 @@ class Checker:
 
     def rule(self, request: GateRequest) -> PathRule:
         """The path rule that fits, with a method override judged as a method that no relaxing rule names."""
-        # Security: in every spelling; a portal behind CGI or WSGI takes `_` for `-`.
+        # Security: in every spelling; a portal behind CGI or WSGI takes `_` for `-`. No spelling changes a letter.
         overridden = "_method=" in request.query or not _OVERRIDES.isdisjoint(
-            [fold_header(name) for name, _ in request.headers]
+            [fold_header(name) for name, _ in request.headers if "method" in name]
         )
-        return match_rule(self._bearings.rules, request.path, request.method, overridden=overridden)
+        path, method = request.path, request.method
+        if len(path) > REMEMBERED or len(method) > REMEMBERED:
+            return match_rule(self._bearings.rules, path, method, overridden=overridden)
+        return self._rule_of(path, method, overridden=overridden)
 
     def _decide(
         self, request: GateRequest, visit: Visit, known: Known | None, now: int, *, look: Look

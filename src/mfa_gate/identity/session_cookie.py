@@ -118,6 +118,8 @@ class SessionCookieSource:
 
 def within(session: Session, path: str) -> object:
     """What stands at a dotted path, or None."""
+    if "." not in path:
+        return session.get(path)
     found: object = session
     for key in path.split("."):
         found = found.get(key) if isinstance(found, Mapping) else None
