@@ -20,31 +20,30 @@ class Rereading:
         self._stream = stream
         self._is_ours = is_ours
         self._store_id = store_id
-        self._begin()
+        self._round: _Round | None = None
 
     def turn(self, limit: int) -> str | None:
         """Read on by so many events; what is wrong with them, or None. Raises `StoreUnavailable`."""
+        # What goes wrong on the way ends the round: the next turn begins anew.
+        now, self._round = self._round or _Round(self._stream, self._is_ours, self._store_id), None
         try:
-            items = list(islice(self._items, limit))
+            items = list(islice(now.items, limit))
         except TrailMoved:
-            self._begin()
             return None
-        except BaseException:
-            self._begin()
-            raise
         for item in items:
-            broken = self._line.take(item)
+            broken = now.line.take(item)
             if broken is not None:
-                begun = self._begins
-                self._begin()
                 # What has gone to the archive meanwhile is not missing.
-                return broken if self._begins == begun else None
-        if len(items) < limit:
-            self._begin()
+                return broken if self._stream.beginning() == now.begins else None
+        self._round = now if len(items) == limit else None
         return None
 
-    def _begin(self) -> None:
-        trail = live(self._stream)
-        self._begins = trail.begins
-        self._line = Line(trail, self._is_ours, self._store_id, None)
-        self._items: Iterator[Item] = trail.items()
+
+class _Round:
+    """Once through the trail."""
+
+    def __init__(self, stream: Stream, is_ours: IsOurs, store_id: str) -> None:
+        trail = live(stream)
+        self.begins = trail.begins
+        self.line = Line(trail, is_ours, store_id, None)
+        self.items: Iterator[Item] = trail.items()
