@@ -532,6 +532,7 @@ ADMIN_VIEWS: dict[str, View] = {
         paused_href="/mfa/admin/users?status=paused",
         people_href="/mfa/admin/users",
         require=True,
+        remember_seconds=30 * DAY,
         require_since=NOW - 13 * DAY,
         exemptions=12,
         exemptions_href="/mfa/admin/users?status=exempt",

@@ -200,6 +200,10 @@ def test_the_policy_says_for_how_long_and_its_history_tells(house: House) -> Non
     assert house.store.policy().remember_seconds == 30 * DAY
     root.get(f"/mfa/{path}")
     assert root.submit(path, remember_days="0.5").status_code == 303, "less is asked of nobody"
+    root.get("/mfa/admin")
+    assert (
+        "Browsers may be remembered, and then ask for no code at sign-in, for 12 hours at most." in root.words
+    )
     root.get(f"/mfa/{path}/history")
     assert "A browser is remembered : 30 days → 12 hours" in root.words
     assert "A browser is remembered : none → 30 days" in root.words

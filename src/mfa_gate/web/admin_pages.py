@@ -67,6 +67,7 @@ def _overview(caller: Caller) -> GateResponse:
             paused_href=url("admin/users", status="paused"),
             people_href=url("admin/users"),
             require=policy.require_two_step,
+            remember_seconds=policy.remember_seconds,
             require_since=policy.changed_at or None,
             exemptions=overview.counts.get("exempt", 0),
             exemptions_href=url("admin/users", status="exempt"),

@@ -89,6 +89,8 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
     paused_href: str = ""
     people_href: str
     require: bool
+    remember_seconds: int = 0
+    """For how long browsers may be remembered."""
     require_since: int | None = None
     exemptions: int = 0
     exemptions_href: str | None = None

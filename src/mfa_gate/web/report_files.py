@@ -109,7 +109,13 @@ def _policy(report: Report) -> Iterator[Cells]:
         yield "policy", name, ", ".join(getattr(policy, name))
     for rule in policy.group_factors:
         yield "policy", f"factors of {rule.group}", ", ".join(rule.factors)
-    for name in ("grace_seconds", "session_ttl_seconds", "idle_ttl_seconds", "longest_exemption_seconds"):
+    for name in (
+        "grace_seconds",
+        "session_ttl_seconds",
+        "idle_ttl_seconds",
+        "remember_seconds",
+        "longest_exemption_seconds",
+    ):
         yield "policy", name, getattr(policy, name)
 
 
