@@ -103,6 +103,9 @@ class RosterContract(ABC):
         assert (new.version, new.first_seen_at, new.email, new.subject) == (0, 0, "c@example.com", "carol")
         assert other.facts(bob.id, None, NOW).account == bob
         assert other.account(alice.id) == alice
+        # What the roster says is told, and not remembered as what a commit begins with.
+        assert other.facts(alice.id, None, NOW, to_change=True).account == found
+        assert other.recall(alice.id) in {None, alice}
         assert kinds(store, ORG)[-1] == "roster_imported"
         assert store.broken_chain() is None
         other.close()

@@ -58,17 +58,36 @@ def test_facts_take_one_round_trip(store: RedisStore, trips: Callable[[Callable[
 
 
 def test_a_verification_takes_two_round_trips(
-    store: RedisStore, trips: Callable[[Callable[[], object]], int]
+    store: RedisStore, wire: Wire, trips: Callable[[Callable[[], object]], int]
 ) -> None:
-    def plan(found: Account | None) -> tuple[Change, None]:
+    def verify(found: Account | None) -> tuple[Change, int]:
         assert found
         after = replace(found, last_verified_at=NOW)
-        return Change(
-            account=after, events=(event("verified", after),), open_session=session(after, "k2")
-        ), None
+        change = Change(account=after, events=(event("verified", after),), open_session=session(after, "k2"))
+        return change, found.version
+
+    def refuse(found: Account | None) -> tuple[None, int]:
+        assert found
+        return None, found.version
+
+    def read() -> Account | None:
+        facts = store.facts(ALICE, "k1", NOW, to_change=True)
+        assert facts.session == session(person("alice"), "k1")
+        return facts.account
 
     committer = Committer(store, lambda _: None)
-    assert trips(lambda: committer.run(ALICE, plan, NOW)) == 2
+    assert trips(lambda: read() and committer.run(ALICE, verify, NOW)) == 2
+    assert [each.key for each in store.sessions(ALICE, NOW)] == ["k2", "k1"]
+
+    other = reopen(wire.url)
+    read()
+    put(other, replace(person("alice"), version=2))
+    assert trips(lambda: committer.run(ALICE, refuse, NOW)) == 1, "what nothing confirms is read anew"
+    assert committer.run(ALICE, refuse, NOW) == 3
+    put(other, replace(person("alice"), version=3))
+    assert trips(lambda: committer.run(ALICE, verify, NOW)) == 3, "refused, read and written"
+    assert committer.run(ALICE, refuse, NOW) == 5
+    other.close()
 
 
 def test_what_was_just_written_is_written_on_in_one_round_trip(

@@ -301,7 +301,7 @@ class Checker:
         if look == "cache":
             raise WouldBlock
         ticket = self._cache.ticket()
-        facts = self._facts.facts(account, key, now)
+        facts = self._facts.facts(account, key, now, to_change=look == "fresh")
         policy = self._cache.policy()
         if policy is None or policy.version != facts.policy_version:
             policy = self._cache.put_policy(self._facts.policy(), ticket)

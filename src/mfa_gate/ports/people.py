@@ -69,8 +69,11 @@ Plan = Callable[[str, Account | None], Change | None]
 class FactsReader(Protocol):
     """Used on a cache miss of the request path."""
 
-    def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
-        """Account, session and policy version in one round trip; an expired session is None."""
+    def facts(self, account_id: str, session_key: str | None, now: int, *, to_change: bool = False) -> Facts:
+        """Account, session and policy version in one round trip; an expired session is None.
+
+        `to_change`: the account may be about to change, so that what a commit needs is read in the same trip.
+        """
 
     def policy(self) -> Policy:
         """The newest policy."""
@@ -81,6 +84,12 @@ class Accounts(Protocol):
 
     def account(self, account_id: str) -> Account | None:
         """The account, or None if it was never stored."""
+
+    def recall(self, account_id: str) -> Account | None:
+        """The account as it was last read or written here, without asking; None if that is not remembered.
+
+        # Security: the store may have moved on. Only a commit onto it tells that it has not.
+        """
 
     def challenge(self, challenge_id: str, account_id: str, now: int) -> Challenge | None:
         """A live, unspent challenge of this account."""

@@ -149,17 +149,26 @@ class RedisStore:
         """Let go of all connections; the next call opens them again."""
         self._server.close()
 
-    def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
-        """Account, session and policy version in one round trip; an expired session is None."""
-        found = self._accounts.ask(
-            account_id, "nothing" if session_key is None else "field", f"s:{session_key}"
-        )
-        register = self._answers.register(account_id, found.register)
+    def facts(self, account_id: str, session_key: str | None, now: int, *, to_change: bool = False) -> Facts:
+        """Account, session and policy version in one round trip; an expired session is None.
+
+        `to_change`: what a commit needs is read and remembered, too.
+        """
+        field = "" if session_key is None else f"s:{session_key}"
+        if to_change:
+            stored = self._accounts.read(account_id, field)
+            account, register, value = stored.account, stored.register, stored.live.get(field.encode())
+        else:
+            found = self._accounts.ask(account_id, "field" if field else "nothing", field)
+            register = self._answers.register(account_id, found.register)
+            account = self._answers.account(account_id, found.document, register)
+            value = found.live[0] if found.live else None
         session = None
         # Security: what the register does not list has ended, also if its field was put back.
-        if register is not None and session_key in register.sessions and found.live and found.live[0]:
-            session = self._documents.session(account_id, session_key, sealed_in(found.live[0]))
-        account = self._answers.account(account_id, found.document, register)
+        if register is not None and session_key in register.sessions and value:
+            session = self._documents.session(account_id, session_key, sealed_in(value))
+        # Security: what the roster says of somebody is for now, and no commit may write it down as theirs: what is
+        # remembered is without it.
         return Facts(
             account=self._roster.told(account_id, account, now),
             session=session if session is not None and now < session.expires_at else None,
@@ -169,6 +178,10 @@ class RedisStore:
     def account(self, account_id: str) -> Account | None:
         """The account, or None if it was never stored."""
         return self._accounts.read(account_id).account
+
+    def recall(self, account_id: str) -> Account | None:
+        """The account as it was last read or written here, without asking; None if that is not remembered."""
+        return self._accounts.recall(account_id)
 
     def policy(self) -> Policy:
         """The newest policy."""

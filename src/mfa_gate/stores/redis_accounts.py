@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+from mfa_gate.core.accounts import Account
 from mfa_gate.core.errors import RecordCorrupt, StaleState, StoreUnavailable
 from mfa_gate.core.events import Event
 from mfa_gate.stores.redis_commits import Planner, Writes
@@ -36,12 +37,17 @@ class Accounts:
         answer = self._server.read(Call(READ, account_keys(account_id), (account_id, what, field)))
         return self._answers.about(account_id, answer)
 
-    def read(self, account_id: str) -> Stored:
-        """Everything of one account, for a commit; one round trip."""
-        answer = self._server.read(Call(READ, account_keys(account_id), (account_id, "times", "")))
+    def read(self, account_id: str, session_field: str = "") -> Stored:
+        """Everything of one account, for a commit, and the whole record of one session; one round trip."""
+        answer = self._server.read(Call(READ, account_keys(account_id), (account_id, "times", session_field)))
         stored = self._answers.stored(account_id, answer)
         self._memory.put(stored)
         return stored
+
+    def recall(self, account_id: str) -> Account | None:
+        """The account as it was last read or written here."""
+        remembered = self._memory.get(account_id)
+        return None if remembered is None else remembered.account
 
     def refuse_unknown(self, account_id: str) -> None:
         """Raise `RecordCorrupt` for somebody who has no chain."""

@@ -30,7 +30,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """One account as it lies in the store, judged; for `ORG`, the policy in its place.
 
     `document` and `sealed_register` are the bytes themselves (empty: none): a commit happens only onto the same bytes.
-    `live` holds, by field, until when each session lives (`expires:`), and each challenge (`expires:record`).
+    `live` holds, by field, until when each session lives (digits), and each challenge and, where it was asked for, one
+    session as they are (`expires:record`).
     """
 
     account_id: str

@@ -150,7 +150,14 @@ class SqliteStore:
         """Release files and connections; the next call opens them again."""
         self._connections.close()
 
-    def facts(self, account_id: str, session_key: str | None, now: int) -> Facts:
+    def facts(
+        self,
+        account_id: str,
+        session_key: str | None,
+        now: int,
+        *,
+        to_change: bool = False,  # noqa: ARG002  # the port's
+    ) -> Facts:
         """Account, session and policy version in one statement; an expired session is None."""
         with self._connections.reading() as db:
             read, organization = self._facts(db, account_id, session_key, now)
@@ -161,6 +168,9 @@ class SqliteStore:
         """The account, or None if it was never stored."""
         with self._connections.reading() as db:
             return self._facts(db, account_id, None, 0)[0].account
+
+    def recall(self, account_id: str) -> None:  # the port's
+        """Nothing is remembered: to look into the file takes no round trip."""
 
     def policy(self) -> Policy:
         """The newest policy."""

@@ -1,7 +1,8 @@
 -- Begins every script that reads one account. KEYS 1 to 5 are those of `redis_keys.account_keys`; a script that is
 -- about more of them names the last two of each, `last` and `live`.
 -- The answer names the account it is about, so that nobody's answer can be taken for another's.
--- ask: 'field' one live field; 'times' until when each session lives, and the challenges; 'all' everything alive.
+-- ask: 'field' one live field; 'all' everything alive; 'times' the same, but of sessions other than the field only until
+-- when they live.
 local function state(id, ask, field, last_key, live_key)
   last_key, live_key = last_key or KEYS[4], live_key or KEYS[5]
   local shard = redis.call('HMGET', KEYS[1], 'store', 'stand')
@@ -12,7 +13,7 @@ local function state(id, ask, field, last_key, live_key)
     live = redis.call('HGETALL', live_key)
     if ask == 'times' then
       for i = 1, #live, 2 do
-        if string.sub(live[i], 1, 2) == 's:' then live[i + 1] = string.match(live[i + 1], '^%d*') end
+        if string.sub(live[i], 1, 2) == 's:' and live[i] ~= field then live[i + 1] = string.match(live[i + 1], '^%d*') end
       end
     end
   end
