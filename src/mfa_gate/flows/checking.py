@@ -140,6 +140,11 @@ class Checker:
             message = "Facts were missing although the store might be asked."
             raise StoreUnavailable(message) from signal
 
+    def said(self, request: GateRequest) -> Said:
+        """What one request says of who asks. Never blocks; raises whatever goes wrong."""
+        now = int(self._clock())
+        return Said(self._attribute(request, now), *self._cookie(request, now))
+
     def check_cached(self, request: GateRequest) -> Verdict | Said:
         """The verdict on one request, or, if that takes the store, what it says. Never blocks."""
         try:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from mfa_gate.core.messages import GateRequest, GateResponse
-from mfa_gate.core.responses import problem, under
+from mfa_gate.core.responses import problem, unavailable, under
 from mfa_gate.web import answers
 from mfa_gate.web.api_acts import OPERATIONS as OF_ACTS
 from mfa_gate.web.api_admin import OPERATIONS as OF_ADMINISTRATION
@@ -82,15 +82,24 @@ class _Path:
         if operation is None:
             return _not_this_way(self._table)
         admit = partial(operation.admit, self._services, judged, request.path_params)
-        call = await self._in_thread(admit)
-        if isinstance(call, GateResponse):
-            return call
         if operation.file:
+            call = await self._in_thread(admit)
+            if isinstance(call, GateResponse):
+                return call
             return await self._in_thread(partial(operation.take, call, Body(from_loop(request.stream()))))
-        body = await read_body(request.stream()) if operation.changes else b""
+        said = operation.expects(self._services, judged) if operation.changes else None
+        body = b"" if said is None else await read_body(request.stream())
         if body is None:
             return too_large()
-        return await self._in_thread(partial(operation.perform, call, body))
+
+        def answer() -> GateResponse:
+            call = admit(said)
+            if isinstance(call, GateResponse):
+                return call
+            return unavailable() if operation.changes and said is None else operation.perform(call, body)
+
+        # At once: to change threads takes as long as to ask the store.
+        return await self._in_thread(answer)
 
     async def _in_thread(self, act: Callable[[], GateResponse | T]) -> GateResponse | T:
         return await self._threads.run(partial(safely, act))

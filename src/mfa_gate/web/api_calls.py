@@ -17,7 +17,7 @@ from mfa_gate.core.origins import origin_verdict
 from mfa_gate.core.responses import problem, respond, unavailable
 from mfa_gate.core.throttle import OTHERS
 from mfa_gate.core.transitions import same_spelling
-from mfa_gate.flows.checking import Verdict
+from mfa_gate.flows.checking import Said, Verdict
 from mfa_gate.flows.results import Kept, Opened
 from mfa_gate.flows.visitor import Visitor, visitor_of
 from mfa_gate.signing import Pending
@@ -113,13 +113,13 @@ class Operation(Generic[B]):
         return self.method != "GET"
 
     def admit(
-        self, services: Services, request: GateRequest, params: Mapping[str, str]
+        self, services: Services, request: GateRequest, params: Mapping[str, str], said: Said | None = None
     ) -> Call | GateResponse:
-        """The call, if its body may be read: the portal names somebody, and no other site asks in their name.
+        """The call, if this may be asked at all: the portal names somebody, and no other site asks in their name.
 
-        # Security: nothing of the body is read before (C13).
+        `said` is what `expects` has found.
         """
-        call = _identify(services, request, params)
+        call = _identify(services, request, params, said)
         if isinstance(call, GateResponse) or not self.changes:
             return call
         fits = acceptable_file(request, self.file) if self.file else acceptable(request)
@@ -130,6 +130,21 @@ class Operation(Generic[B]):
         if self.reads is None:
             raise TypeError(f"{self.name} takes no file.")
         return call.on_its_way(self.reads(call, body))
+
+    def expects(self, services: Services, request: GateRequest) -> Said | None:
+        """What the request says of who asks, if its body may be read before the store is asked; never blocks.
+
+        # Security: nothing of the body is read unless the portal names one person, no other site asks in their name,
+        # and it is not too large (C13). Whether this person may ask, `admit` says.
+        """
+        if _ridden(request, services.places.public_url) or acceptable(request):
+            return None
+        try:
+            said = services.checker.said(request)
+        except Exception:
+            log.exception("who asks could not be read")
+            return None
+        return said if said.attribution.identity is not None and not said.twice else None
 
     def perform(self, call: Call, body: bytes) -> GateResponse:
         """The answer. Raises whatever the flows raise."""
@@ -165,9 +180,11 @@ def proof(opened: Opened) -> Proof:
     return Proof(expires_at=session.expires_at, amr=session.amr, acr=session.acr)
 
 
-def _identify(services: Services, request: GateRequest, params: Mapping[str, str]) -> Call | GateResponse:
+def _identify(
+    services: Services, request: GateRequest, params: Mapping[str, str], said: Said | None
+) -> Call | GateResponse:
     now = int(services.clock())
-    verdict = services.checker.check(request, look="fresh")
+    verdict = services.checker.check(request, said, look="fresh")
     visitor = visitor_of(verdict, request, OTHERS, "api", now)
     if visitor is None:
         return _turned_away(verdict, request, services, now)

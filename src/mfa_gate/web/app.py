@@ -133,6 +133,8 @@ def create_web_app(services: Services) -> Starlette:
     desk = _Desk(services)
     app = Starlette(
         routes=[
+            # First: its paths begin as no page's do, and most calls are for it.
+            Mount("/api/v1", routes=api_routes(services)),
             *(
                 desk.route(path, table, for_browsers=not path.startswith("/healthz/"))
                 for path, table in PAGES.items()
@@ -140,7 +142,6 @@ def create_web_app(services: Services) -> Starlette:
             desk.route("/logo", {"GET": statics.logo_from(services.logo)}),
             desk.route("/static/theme.css", {"GET": statics.show_theme}, quick=True),
             desk.route("/static/{name:path}", {"GET": statics.show_asset}, quick=True),
-            Mount("/api/v1", routes=api_routes(services)),
         ],
         middleware=[Middleware(Entrance, services)],
         exception_handlers={HTTPException: desk.refuse},
