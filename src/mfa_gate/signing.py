@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeVar
 
 import msgspec
 from itsdangerous import BadData, TimestampSigner
-from itsdangerous.encoding import base64_decode, base64_encode, bytes_to_int
+from itsdangerous.encoding import base64_decode, base64_encode, bytes_to_int, int_to_bytes
 
 from mfa_gate.core.errors import KeysError
 
@@ -80,14 +80,13 @@ class Signer:
                 f"the keys that sign ({self._purpose}) must be at least one, each of {_MIN_KEY_BYTES} random bytes. "
                 "Put back the key file as `mfa-gate init` wrote it."
             )
-        self._keys = tuple(keys)
-        self._reader = self._signer(0)
+        self._clocked = _Clocked(keys, self._salt)
         # Another one, not emptied: a thread may still be reading under the former keys.
         self._known: dict[tuple[str, type[msgspec.Struct]], tuple[msgspec.Struct, int]] = {}
 
     def sign(self, payload: msgspec.Struct, now: int) -> str:
         """A token that says `payload`. Raises `ValueError` if it would be longer than a cookie can be."""
-        token = self._signer(now).sign(base64_encode(msgspec.json.encode(payload))).decode()
+        token = self._clocked.sign_at(base64_encode(msgspec.json.encode(payload)), now).decode()
         if len(token) > MAX_TOKEN:
             raise ValueError(
                 f"a token of {len(token)} characters does not fit a cookie; shorten what it carries"
@@ -118,22 +117,18 @@ class Signer:
             # Security: base64 has several spellings of the same bytes; only ours counts, or a changed token would pass.
             if any(base64_encode(base64_decode(part)) != part for part in (payload, signed_at, signature)):
                 return None
-            self._reader.unsign(token)
+            self._clocked.unsign(token)
             said = msgspec.json.decode(base64_decode(payload), type=kind)
             return said, bytes_to_int(base64_decode(signed_at))
         except (BadData, msgspec.DecodeError, ValueError, OverflowError, RecursionError, struct.error):
             return None
 
-    def _signer(self, now: int) -> "_Clocked":
-        return _Clocked(self._keys, self._salt, now)
-
 
 class _Clocked(TimestampSigner):
-    """itsdangerous with the time as an argument."""
+    """itsdangerous with the time as an argument, and the key derived once."""
 
-    def __init__(self, keys: Sequence[bytes], salt: bytes, now: int) -> None:
+    def __init__(self, keys: Sequence[bytes], salt: bytes) -> None:
         super().__init__(list(keys), salt=salt, key_derivation="hmac", digest_method=hashlib.sha256)
-        self._now = now
         self._derived: dict[str | bytes | None, bytes] = {}
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
@@ -143,6 +138,7 @@ class _Clocked(TimestampSigner):
             derived = self._derived[secret_key] = super().derive_key(secret_key)
         return derived
 
-    def get_timestamp(self) -> int:
-        """The time that the caller gave."""
-        return self._now
+    def sign_at(self, value: bytes, now: int) -> bytes:
+        """As `sign` does it, at the time that the caller gives."""
+        timed = b"".join((value, b".", base64_encode(int_to_bytes(now))))
+        return super(TimestampSigner, self).sign(timed)

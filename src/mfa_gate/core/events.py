@@ -5,7 +5,6 @@ HMAC-SHA256(key, previous link ‖ canonical event), so whoever lacks the key ca
 reorder nor remove an event in the middle without breaking every later link.
 """
 
-import hashlib
 import hmac
 from typing import Literal
 
@@ -124,7 +123,7 @@ def canonical(event: Event) -> bytes:
 
 def link(key: bytes, previous: bytes, event: Event) -> bytes:
     """The next link of the chain, 32 bytes."""
-    return hmac.new(key, previous + canonical(event), hashlib.sha256).digest()
+    return hmac.digest(key, previous + canonical(event), "sha256")
 
 
 def extend(key: bytes, head: Head, events: tuple[Event, ...], version: int) -> tuple[Head, tuple[bytes, ...]]:

@@ -5,6 +5,7 @@ that an address which a provider changes every day is no news, and a record does
 """
 
 import hashlib
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Final
 
@@ -51,6 +52,7 @@ def _hashed(account: Account, kind: str, text: str) -> str:
     return f"{kind[0]}{digest[:12]}"
 
 
+@lru_cache(1_024)
 def _network(address: str) -> str:
     try:
         found = ip_address(address)

@@ -8,6 +8,7 @@ fall into statuses.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -113,8 +114,12 @@ def stands_of(account: Account) -> tuple[Stands, int]:
     return "missing" if account.had_factor else "new", 0
 
 
+@lru_cache(4_096)
 def key_of(text: str) -> str:
-    """A text as it is sorted and searched. NUL tells the parts of an entry from each other."""
+    """A text as it is sorted and searched. NUL tells the parts of an entry from each other.
+
+    Remembered, since a write needs the keys of the record before it and after it.
+    """
     return fold_subject(text).replace("\0", "\1")
 
 

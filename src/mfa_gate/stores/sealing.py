@@ -100,12 +100,15 @@ def _header(key_id: str) -> bytes:
 
 def _encode(place: tuple[str | int, ...]) -> bytes:
     # Security: each part carries its type and length. Merely joined, ("a", "bc") and ("ab", "c") would be one place.
-    return b"".join([_part(part) for part in place])
-
-
-def _part(part: str | int) -> bytes:
-    raw = part.encode() if isinstance(part, str) else b"%d" % part
-    return (b"s" if isinstance(part, str) else b"i") + len(raw).to_bytes(4) + raw
+    parts: list[bytes] = []
+    for part in place:
+        if isinstance(part, str):
+            raw = part.encode()
+            parts += (b"s", len(raw).to_bytes(4), raw)
+        else:
+            raw = b"%d" % part
+            parts += (b"i", len(raw).to_bytes(4), raw)
+    return b"".join(parts)
 
 
 def _name(place: tuple[str | int, ...]) -> str:
