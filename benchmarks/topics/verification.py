@@ -4,7 +4,7 @@ commit. Beside it stands an app of Starlette that reads the same form and makes 
 thread: one `SET` in Redis (append-only file, `everysec`), one `INSERT` in SQLite (`synchronous = FULL`). They take
 turns in rounds; median. What one core bears is requests for each second of CPU that the server's process used. Redis
 counts the scripts that it runs, a few of the change feed's own among them: one reads the facts upon which the request
-is let in, one the account to change, one commits.
+is let in, with all that a commit needs, and one commits.
 """
 
 import asyncio
