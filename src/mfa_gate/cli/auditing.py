@@ -64,7 +64,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, rename={"broken": "break"
             yield f"{plural(self.checkpoints, 'checkpoint')} {word} {plural(self.signed, 'event')} {until}."
         if self.whole and self.archived is not None:
             yield f"Of the archive, {plural(self.archived, 'event')} match."
-        if self.begins and self.archived is None:
+        if self.whole and self.begins and self.archived is None:
             yield (
                 f"The trail of the store begins after checkpoint {self.begins}. What was before is archived, and was "
                 "not looked at: the settings name no archive."
