@@ -44,18 +44,14 @@ PROFESSIONS: Final = ("nurses", "doctors", "staff", "students")
 def people(number: int, now: int = NOW) -> Iterator[Account]:
     """So many as of `now`: four of five have set it up, one in a thousand is paused, one in two hundred exempt."""
     choose = random.Random(7)
-    strikes = Strikes(paused_until=now + 600)
     for each in range(number):
         first, last, kind = choose.choice(FIRST), choose.choice(LAST), choose.random()
         subject = f"{first[0]}{last}{each}".lower()
         enrolled = kind < 0.8
-        app = Totp(
-            id="t1",
-            name="Phone",
-            secret=b"s" * 20,
-            added_at=now,
-            strikes=strikes if kind < 0.001 else Strikes(),
-        )
+        # Somebody is paused if every way is.
+        strikes = Strikes(paused_until=now + 600) if kind < 0.001 else Strikes()
+        app = Totp(id="t1", name="Phone", secret=b"s" * 20, added_at=now, strikes=strikes)
+        codes = RecoveryCodes(made_at=now, hashes=(b"h" * 32,) * 10, total=10, strikes=strikes)
         exemption = Exemption(reason="No phone", approved_by="root", given_at=now, until=now + 600)
         yield Account(
             id=account_id("portal", subject),
@@ -69,7 +65,7 @@ def people(number: int, now: int = NOW) -> Iterator[Account]:
             first_seen_at=0 if kind > 0.97 else now - choose.randrange(10**8),
             last_verified_at=now - choose.randrange(10**7) if enrolled else 0,
             totps=(app,) if enrolled else (),
-            recovery=RecoveryCodes(made_at=now, hashes=(b"h" * 32,) * 10, total=10) if enrolled else None,
+            recovery=codes if enrolled else None,
             exemption=exemption if 0.8 <= kind < 0.805 else None,
         )
 

@@ -12,15 +12,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
 from playwright.sync_api import Page
 
 from benchmarks.crowd import fill_redis, fill_sqlite, people
 from mfa_gate.core.accounts import Account, Exemption, account_id
 from mfa_gate.keys import KeyRing
 from mfa_gate.opening import keyed_of, open_store
+from mfa_gate.ports import Store
 from mfa_gate.settings.store_urls import redis_address
 from mfa_gate.stores.documents import Documents
 from mfa_gate.stores.redis_connection import Server
@@ -81,13 +84,38 @@ def odd_people(now: int) -> Iterator[Account]:
         )
 
 
-def fill(portal: Portal, number: int, now: int) -> None:
-    """Put so many people into the portal's store."""
+@contextmanager
+def opened(portal: Portal) -> Iterator[tuple[Store, KeyRing]]:
+    """The portal's store, past the gate in front of it."""
     settings = portal.site.settings
     assert settings.keys.file is not None
     keys = KeyRing.load(settings.keys.file)
     store = open_store(settings, keys, Sources())
-    documents = Documents(keyed_of(keys, Sources()).sealer, store.store_id)
+    yield store, keys
+    store.close()
+
+
+def require(portal: Portal, now: int) -> None:
+    """Ask everybody but one group to set up two-step within two weeks of their first sign-in."""
+    with opened(portal) as (store, _):
+        policy = replace(
+            store.policy(),
+            require_two_step=True,
+            changed_at=now,
+            first_required_at=now,
+            grace_seconds=14 * DAY,
+            grace_from="first_seen",
+            left_out_groups=("students",),
+        )
+        store.commit_policy(policy, (), now)
+
+
+def fill(portal: Portal, number: int, now: int) -> None:
+    """Put so many people into the portal's store."""
+    settings = portal.site.settings
+    with opened(portal) as (store, keys):
+        store_id = store.store_id
+    documents = Documents(keyed_of(keys, Sources()).sealer, store_id)
     crowd = itertools.chain(odd_people(now), people(number - len(ODD), now))
     if settings.store.redis:
         fill_redis(Server(redis_address(settings.store.url), 60), documents, crowd)
@@ -95,7 +123,6 @@ def fill(portal: Portal, number: int, now: int) -> None:
         connections = Connections(settings.store.path, lambda _: None)
         fill_sqlite(connections, documents, crowd)
         connections.close()
-    store.close()
 
 
 def pages(some: str) -> Iterator[tuple[str, str]]:
@@ -121,6 +148,8 @@ def pages(some: str) -> Iterator[tuple[str, str]]:
     yield "user-sign-out", f"/users/{some}/sign-out"
     yield "user-long", f"/users/{account_id(REALM, 'mtv')}"
     yield "user-many", f"/users/{account_id(REALM, 'many')}"
+    yield "users-import", "/users/import"
+    yield "report", "/report"
     yield "users-export", "/users/export?status=missing&group=nurses"
     yield "reminders", "/reminders"
     yield "policies", "/settings/policies"
@@ -168,6 +197,8 @@ def main() -> None:
         admin.signs_in()
         admin.opens("/mfa/setup")
         admin.sets_up()
+        if asked.people:
+            require(portal, int(portal.clock()))
         for name, path in pages(account_id(REALM, "alice")):
             if name.startswith(asked.only):
                 look(admin.page, name, path, asked.folder)

@@ -274,6 +274,18 @@ def test_the_overview_lists_exemptions_with_their_ends_and_reasons(root: Browser
     }
 
 
+def test_the_overview_does_not_say_everyone_where_groups_are_left_out(root: Browser) -> None:
+    store = root.house.store
+    required = replace(store.policy(), require_two_step=True, changed_at=NOW)
+    store.commit_policy(required, (), NOW)
+    root.get("/mfa/admin")
+    assert "Required for everyone since" in root.words
+    store.commit_policy(replace(store.policy(), left_out_groups=("students",)), (), NOW)
+    root.get("/mfa/admin")
+    assert "Required by group since" in root.words
+    assert "Required for everyone" not in root.words
+
+
 def test_the_overview_keeps_its_latest_changes_when_a_roster_brings_many(root: Browser) -> None:
     house = root.house
     house.enrolled("alice")

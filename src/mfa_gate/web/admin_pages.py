@@ -69,6 +69,7 @@ def _overview(caller: Caller) -> GateResponse:
             require=policy.require_two_step,
             remember_seconds=policy.remember_seconds,
             require_since=policy.changed_at or None,
+            by_group=bool(policy.required_groups or policy.left_out_groups),
             exemptions=overview.counts.get("exempt", 0),
             exemptions_href=url("admin/users", status="exempt"),
             exempt=tuple(

@@ -92,6 +92,8 @@ class AdminOverview(Struct, frozen=True, kw_only=True):
     remember_seconds: int = 0
     """For how long browsers may be remembered."""
     require_since: int | None = None
+    by_group: bool = False
+    """Whether it is required of some groups only, or some are left out."""
     exemptions: int = 0
     exemptions_href: str | None = None
     exempt: tuple[ExemptPerson, ...] = ()
