@@ -83,6 +83,7 @@ def test_ten_thousand_people_from_observe_over_grace_to_required(chromium: Brows
         given_time(portal, clock, admin, alice)
         required(portal, clock, admin, carol)
         every_page_is_accessible(admin)
+        the_file_stands_by_itself(admin, tmp_path / "report.html")
 
 
 def observed(admin: Person, carol: Person) -> None:
@@ -199,6 +200,20 @@ def every_page_is_accessible(admin: Person) -> None:
         opened(admin, f"/mfa/admin{path}")
         admin.page.evaluate(AXE)
         assert violations(admin.page, RULES) == [], path
+
+
+def the_file_stands_by_itself(admin: Person, file: Path) -> None:
+    """It is styled under its own content security policy, which the console would complain of, and loads nothing."""
+    file.write_bytes(admin.context.request.get("/mfa/admin/report?form=html").body())
+    asked_for: list[str] = []
+    admin.page.on("request", lambda request: asked_for.append(request.url))
+    admin.page.goto(file.as_uri())
+    admin.page.evaluate(AXE)
+    assert violations(admin.page, RULES) == []
+    assert admin.page.locator("h2").first.evaluate("each => getComputedStyle(each).breakAfter") == "auto"
+    admin.page.emulate_media(media="print")
+    assert admin.page.locator("h2").first.evaluate("each => getComputedStyle(each).breakAfter") == "avoid"
+    assert asked_for == [file.as_uri()]
 
 
 def opened(admin: Person, path: str) -> Any:  # noqa: ANN401 - a locator
