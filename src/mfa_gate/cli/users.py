@@ -45,7 +45,12 @@ for _act in (exempt, export, forget_browsers, import_, remind, reset, sign_out):
 
 @users.command("list")
 @choosing_people
-@click.option("--unlisted", is_flag=True, help="Only those who signed in and whom no roster names.")
+@click.option(
+    "--unlisted",
+    is_flag=True,
+    help="Only those who signed in and whom no roster names. Looks at everybody who fits, page by page, since "
+    "no list is kept of them.",
+)
 @json_option
 @settings_option
 @pass_invocation
