@@ -1,6 +1,12 @@
 """`users import`: a file counts as a whole or not at all, and whoever deactivates many has to mean it."""
 
+import os
+import pty
 import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -171,3 +177,44 @@ def test_from_the_portals_own_database(shell: Shell, tmp_path: Path) -> None:
 
 def test_without_a_file_and_without_a_place(shell: Shell) -> None:
     assert "write [roster]" in shell("users", "import", *REASON, code=2).output
+
+
+def at_a_terminal(shell: Shell, file: Path, answer: bytes) -> tuple[int, str]:
+    """What somebody at a terminal sees who answers the question so; nothing was said with `--yes`."""
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-c", "from mfa_gate.cli import main; main()", "--settings", str(shell.settings)]
+    with os.fdopen(ours, "r+b", buffering=0) as terminal:
+        child = subprocess.Popen(
+            [*words, "users", "import", str(file), *REASON],
+            env=os.environ | shell.environ,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        seen = b""
+        # At the end of a terminal Linux says EIO.
+        with suppress(OSError):
+            while more := terminal.read(1024):
+                seen += more
+                if b"Import it?" in seen and answer:
+                    terminal.write(answer)
+                    answer = b""
+        return child.wait(60), seen.decode()
+
+
+@pytest.mark.parametrize(
+    ("left", "answer", "code"), [(30, b"\n", 0), (30, b"n\n", 1), (20, b"\n", 1), (20, b"y\n", 0)]
+)
+def test_at_a_terminal_it_asks_and_what_is_dangerous_is_not_what_enter_does(
+    shell: Shell, file: Path, left: int, answer: bytes, code: int
+) -> None:
+    shell.now = int(time.time())  # a process of its own has the clock of the machine
+    imported(shell, file, people(30))
+    file.write_text(HEAD + people(left).replace("User 3,", "Ursula Three,"), "utf-8")
+    ended, seen = at_a_terminal(shell, file, answer)
+    assert ("[Y/n]" if left == 30 else "[y/N]") in seen
+    assert ended == code, seen
+    assert ("The roster is in force" in seen) == (code == 0)
+    assert (shell.account("user3").name == "Ursula Three") == (code == 0)
+    assert len(names(shell, "--status", "inactive")) == (30 - left if code == 0 else 0)
