@@ -7,7 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,10 +22,14 @@ import pytest
 from redis.exceptions import RedisError
 
 from mfa_gate.anchors import AnchorFile
+from mfa_gate.files import replace_file
 from mfa_gate.gate import Gate
+from mfa_gate.keys import KeyRing
+from mfa_gate.keys.rotation import finished, prepared, retired
 from mfa_gate.stores.redis_keys import SHARDS, key
 from mfa_gate.wiring import Sources
 from tests.attacks.calling import Said, call, get
+from tests.attacks.test_group_j_keys import PURPOSES, walk
 from tests.edges.asking import Ask, ask_asgi
 from tests.edges.holdings import RedisHolding
 from tests.edges.portal import Canary
@@ -376,3 +382,68 @@ def test_D10_J12_J13_a_gate_that_runs_mends_what_lags_and_says_what_endangers_th
         assert town.store.repair() == 0
         assert 'maxmemory-policy is "allkeys-lru"' in caplog.text
         assert "30 s behind this machine" in caplog.text
+
+
+# J15: keys are exchanged while everybody is there
+
+
+def test_J15_keys_are_exchanged_under_load_and_nobody_is_signed_out_or_refused(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    with (
+        sited(tmp_path, server, 4) as (town, _),
+        serving("uvicorn", town) as served,
+        server.client(db=4) as shell,
+    ):
+        site = Site(served, server, shell)
+        inside = [served.cookies(site.newcomer(), verified=True) for _ in range(6)]
+        waiting = [site.newcomer() for _ in range(12)]
+        came: Counter[tuple[str, int]] = Counter()
+        is_over = threading.Event()
+
+        def visit(cookies: str) -> None:
+            while not is_over.is_set():
+                came["visit", get(served, cookies)] += 1
+
+        def meanwhile() -> None:
+            """Some verify, and others go on, before the next step."""
+            for _ in range(3):
+                who = waiting.pop()
+                came["verification", site.verify(served.cookies(who), who).status] += 1
+            seen = came["visit", 200]
+            until(lambda: came["visit", 200] >= seen + 20 or came.total() > came["visit", 200] + 12)
+
+        place, now = town.place / "keys.json", int(time.time())
+        with ThreadPoolExecutor(len(inside)) as pool:
+            try:
+                visits = [pool.submit(visit, cookies) for cookies in inside]
+                ring, exchanged = prepared(KeyRing.load(place), PURPOSES, os.urandom, now)
+                replace_file(place, ring.text())
+                meanwhile()
+                ring, _ = finished(ring, PURPOSES, now)
+                replace_file(place, ring.text())
+                meanwhile()
+                newer = Town(town.place, town.people)
+                until(lambda: is_sealed_with(newer, ring.writing("seal").id))
+                meanwhile()
+                newer.close()
+            finally:
+                is_over.set()
+        for visited in visits:
+            visited.result()
+        assert came.keys() == {("visit", 200), ("verification", 200)}
+        assert came["verification", 200] == 9
+        for each in exchanged:
+            if each.purpose != "pepper":
+                ring, _ = retired(ring, each.old)
+        replace_file(place, ring.text())
+        until(lambda: {get(served, cookies) for cookies in inside} == {401})
+        for who in waiting:
+            assert site.verify(served.cookies(who), who).status == 200, "sealed anew, all of it"
+
+
+def is_sealed_with(town: Town, key_id: str) -> bool:
+    """Seal everything anew; whether nothing needs another key any more."""
+    seals = town.store.seals
+    walk(seals.reseal)
+    return {needed for step in walk(seals.survey) for needed in step.needed} == {key_id}
