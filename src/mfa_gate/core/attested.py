@@ -13,7 +13,7 @@ import msgspec
 
 Form = Literal["html", "csv", "json"]
 _DOMAIN: Final = b"mfa_gate report 1\0"
-_SAID: Final = rb"([!-,.-~][!-~]{0,99}) ([A-Za-z0-9+/]{86}==)"
+_SAID: Final = rb"([A-Za-z0-9_.:-]{1,100}) ([A-Za-z0-9+/]{86}==)"
 _LINES: Final[dict[Form, tuple[bytes, bytes]]] = {
     "html": (b"<!-- mfa-gate signature: ", b" -->\n"),
     "csv": (b"signature,", b"\r\n"),
