@@ -8,15 +8,12 @@ server gives the part below `SCRIPT_NAME` as bytes in latin-1; most, not all, al
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 MAX_PATH_LENGTH = 8_192
-_REMEMBERED = 128
-"""Characters of a path that is worth remembering."""
 
 
 class OddPath(msgspec.Struct, frozen=True):
@@ -106,17 +103,9 @@ def fold_path(path: str) -> str:
     sides folded. A rule that opens something must never be: a spelling that merely may be the same page is
     not the page that was opened. The answer begins with `/` and ends with one only if it is `/`.
     """
-    return _folded_before(path) if len(path) <= _REMEMBERED else _folded(path)
-
-
-def _folded(path: str) -> str:
     folded = path.lower() if path.isascii() else _fold_text(path)
     segments = (segment.partition(";")[0].rstrip(". ") for segment in folded.split("/"))
     return "/" + "/".join(segment for segment in segments if segment)
-
-
-_folded_before = lru_cache(2_048)(_folded)
-"""The paths of the rules are compared with every request's, and most requests are for the same few."""
 
 
 def _fold_text(text: str) -> str:
