@@ -88,6 +88,9 @@ def build_door(
         traffic=traffic,
         clock=sources.clock,
         grants=grants,
+        is_token=lambda stored, token: (
+            keyed.peppers.find((stored,), token.secret, token.hashed_as) is not None
+        ),
     )
     forwarding = _forwarding(settings, identity_sources)
 
@@ -163,6 +166,7 @@ def build_services(
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
+    from mfa_gate.flows.devices import Devices
     from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.impact import Impacts
     from mfa_gate.flows.importing import Importing
@@ -200,6 +204,7 @@ def build_services(
         administration=Administration(
             authority, store, committer, store, desk, policy_changed=checker.forget_policy
         ),
+        devices=Devices(committer, desk),
         assistance=Assistance(authority, store, store, committer),
         exporting=Exporting(authority, store, keyed.sign_checkpoint, keyed.is_our_checkpoint),
         reporting=Reporting(store, store, store, store, store, notices=store.notices, leases=store),

@@ -12,9 +12,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, Exemption, Identity, RememberedBrowser
+from mfa_gate.core.accounts import Account, Device, Exemption, Identity, RememberedBrowser
 from mfa_gate.core.decision import (
     CLOSED,
+    FOREIGN_DEVICE,
     FOREIGN_HOST,
     INACTIVE,
     SPELLING,
@@ -101,6 +102,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     others_two_step: bool = False
     granted: bool = False
     navigates: bool = False
+    device: str = "none"
     closed: bool = False
     """The policy takes nothing from this kind of client."""
 
@@ -120,6 +122,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def proven(self) -> bool:
         return self.session in {"live", "by recovery code", "in a remembered browser"}
+
+    @property
+    def proven_by_device(self) -> bool:
+        return self.device == "counts"
+
+    @property
+    def device_good_enough_here(self) -> bool:
+        """A code was given for it, and counts for step-up as long as any code does."""
+        return self.proven_by_device and (self.rule != "step_up" or self.fresh)
 
     @property
     def good_enough_here(self) -> bool:
@@ -167,6 +178,11 @@ TABLE: tuple[tuple[str, Callable[[Case], bool], str], ...] = (
     ("another spelling", lambda c: c.who == "ALICE" and c.two_step_matters, "spelling"),
     ("off: another spelling", lambda c: c.who == "ALICE", "passes unnamed"),
     ("a foreign credential beside one's own", lambda c: c.unclaimed and c.two_step_matters, "unclaimed"),
+    (
+        "a device of somebody else",
+        lambda c: c.device == "of another account" and c.two_step_matters,
+        "foreign device",
+    ),
     ("who has left", lambda c: c.account.startswith("inactive"), "inactive"),
     ("off: no factor", lambda c: c.has_none and not c.required, "passes unverified"),
     (
@@ -186,10 +202,15 @@ TABLE: tuple[tuple[str, Callable[[Case], bool], str], ...] = (
         "passes unverified",
     ),
     ("verified", lambda c: not c.has_none and c.proven and c.good_enough_here, "passes verified"),
+    (
+        "a code was given for the device",
+        lambda c: not c.has_none and c.device_good_enough_here,
+        "passes by device",
+    ),
     ("break-glass", lambda c: c.granted, "passes by grant"),
     ("grace: a browser is asked, and may say later", lambda c: c.account == "no factor, has time", "ask"),
     ("on: no factor", lambda c: c.has_none, "enroll"),
-    ("verified, but here more is asked", lambda c: c.proven, "verify again"),
+    ("verified, but here more is asked", lambda c: c.proven or c.proven_by_device, "verify again"),
     ("paused", lambda c: c.account in {"paused", "locked"}, "wait"),
     ("not verified", lambda _: True, "verify"),
 )
@@ -295,6 +316,59 @@ def session_of(word: str, *, fresh: bool) -> Session | None:
     }[word]
 
 
+DEVICES = (
+    "counts",
+    "unknown",
+    "of another account",
+    "of another kind",
+    "earlier epoch",
+    "over",
+    "over by the policy",
+    "from the future",
+    "of a factor no longer allowed",
+    "from before the store was put back",
+)
+DEVICE = Device(
+    id="d" * 32,
+    kind="desktop",
+    name="Laptop",
+    token_hash=b"hash",
+    factor="totp",
+    epoch=ENROLLED.epoch,
+    registered_at=NOW - 300,
+    expires_at=NOW + 1,
+)
+DEVICE_POLICIES = POLICIES | {"over by the policy": replace(POLICY, desktop_ttl_seconds=300)}
+
+
+def with_device(account: Account | None, word: str, *, fresh: bool) -> Account | None:
+    """Somebody of whom this device is registered."""
+    device = replace(DEVICE, registered_at=NOW - 300 if fresh else NOW - 301)
+    device = {
+        "earlier epoch": replace(device, epoch=device.epoch - 1),
+        "over": replace(device, expires_at=NOW),
+        "from the future": replace(device, registered_at=NOW + 61),
+        "of a factor no longer allowed": replace(device, factor="recovery_code"),
+        "from before the store was put back": replace(device, registered_at=NOW - 1_000),
+    }.get(word, device)
+    return account and replace(account, devices=(device,))
+
+
+def visits_of(case: Case, visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    """The same visits by the client that a case is about."""
+    if case.closed:
+        return tuple(replace(visit, client="mobile") for visit in visits)
+    match case.device:
+        case "none" | "unknown":
+            return visits
+        case "of another account":
+            return tuple(replace(visit, foreign_device=True) for visit in visits)
+        case "of another kind":
+            return tuple(replace(visit, device=DEVICE.id, client="mobile") for visit in visits)
+        case _:
+            return tuple(replace(visit, device=DEVICE.id) for visit in visits)
+
+
 def verified(known: Known | None) -> Allow:
     session = known.session if known else None
     if session is None:
@@ -319,6 +393,7 @@ FIXED: dict[str, Decision] = {
     "spelling": Deny(reason=SPELLING),
     "inactive": Deny(reason=INACTIVE),
     "closed": Deny(reason=CLOSED),
+    "foreign device": Deny(reason=FOREIGN_DEVICE),
     "enroll": Enroll(),
     "ask": Enroll(by=NOW + 1),
 }
@@ -328,6 +403,16 @@ def meaning(word: str, case: Case, known: Known | None) -> Decision:
     match word:
         case "passes verified":
             return verified(known)
+        case "passes by device":
+            return Allow(
+                outcome=Outcome(
+                    subject="alice",
+                    amr=("mfa", "otp"),
+                    acr="urn:mfa-gate:aal2",
+                    verified_at=NOW - 300 if case.fresh else NOW - 301,
+                    client="desktop",
+                )
+            )
         case "passes by grant":
             subject = "alice" if known else case.who.partition(" ")[0]
             return Allow(outcome=Outcome(subject=subject), by_grant=True)
@@ -335,7 +420,7 @@ def meaning(word: str, case: Case, known: Known | None) -> Decision:
             return Verify(factors=("totp",), max_age=300 if case.rule == "step_up" else None)
         case "wait":
             return Paused(until=FOREVER if case.account == "locked" else NOW + 100)
-        case "verify" if case.session == "of a factor no longer allowed":
+        case "verify" if "of a factor no longer allowed" in {case.session, case.device}:
             return Verify(factors=("totp",))
         case "verify":
             return Verify(factors=("totp", "recovery_code"))
@@ -345,6 +430,25 @@ def meaning(word: str, case: Case, known: Known | None) -> Decision:
 
 KNOWNS: tuple[tuple[Case, Known | None], ...] = (
     (Case(store=False), None),
+    *(
+        (
+            Case(store=True, account=account, session=session, required=required, fresh=fresh, device=device),
+            Known(
+                account=with_device(PEOPLE[account], device, fresh=fresh),
+                session=session_of(session, fresh=fresh),
+                policy=replace(DEVICE_POLICIES.get(device, POLICY), require_two_step=required),
+            ),
+        )
+        for account, device, session, fresh, required in product(
+            ("never recorded", "no factor", "factor", "paused", "inactive, factor"),
+            DEVICES,
+            ("none", "by recovery code"),
+            (False, True),
+            (False, True),
+        )
+        # Beside a session only a device that counts makes a difference.
+        if (session == "none" and not fresh) or device == "counts"
+    ),
     *(
         (
             Case(store=True, account=account, session=session, required=required, closed=True),
@@ -397,7 +501,7 @@ def every_case(rule: str, who: str) -> Iterator[tuple[Case, tuple[Visit, ...], K
         )
         ways = ((False, (asking, acting)), (True, (replace(asking, navigates=True),)))
         for (navigates, visits), (case, known) in product(ways, KNOWNS):
-            told = tuple(replace(visit, client="mobile") for visit in visits) if case.closed else visits
+            told = visits_of(case, visits)
             yield replace(case, rule=rule, who=who, navigates=navigates, **flags), told, known
 
 

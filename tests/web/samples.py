@@ -60,6 +60,7 @@ from mfa_gate.web.views import (
     AccountSettings,
     BrowserLine,
     Chrome,
+    ClientLine,
     Confirm,
     HistoryLine,
     Link,
@@ -250,6 +251,18 @@ EFFECT = PolicyEffect(
         ),
     ),
 )
+CLIENTS = (
+    ClientLine(
+        id="d1",
+        name="Alice's phone with a name that somebody made as long as they could, to see what is cut off",
+        kind="mobile",
+        where="2001:db8:85a3::8a2e:370:7334",
+        registered_at=NOW - 9 * DAY,
+        last_used_at=NOW - HOUR,
+        until=NOW + 21 * DAY,
+    ),
+    ClientLine(id="d2", name="", kind="desktop", registered_at=NOW - HOUR, until=NOW + 30 * DAY),
+)
 PROFILE = AdminUser(
     id="a1",
     name="Alice Moreau",
@@ -265,6 +278,8 @@ PROFILE = AdminUser(
     recovery_left=7,
     sessions=SESSIONS[:2],
     browsers=BROWSERS,
+    clients=CLIENTS,
+    may_remove_client=True,
     history=HISTORY,
     history_href="/mfa/admin/audit?person=alice",
     may_sign_out=True,
@@ -448,6 +463,7 @@ PERSON_VIEWS: dict[str, View] = {
         recovery_left=7,
         sessions=SESSIONS,
         browsers=BROWSERS,
+        clients=CLIENTS,
     ),
     "account-by-choice": AccountSettings(
         on=True,

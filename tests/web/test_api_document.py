@@ -43,6 +43,9 @@ def test_the_document_names_every_call_and_where_it_stands(document: Json) -> No
         "POST /verify/browser",
         "GET /browsers",
         "POST /browsers/forget",
+        "POST /devices",
+        "GET /devices",
+        "DELETE /devices/{device}",
         "GET /admin/policy",
         "PATCH /admin/policy",
         "GET /admin/policy/versions",
@@ -53,6 +56,7 @@ def test_the_document_names_every_call_and_where_it_stands(document: Json) -> No
         "POST /admin/users/{id}/reset",
         "POST /admin/users/{id}/sign-out",
         "POST /admin/users/{id}/forget-browsers",
+        "POST /admin/users/{id}/remove-device",
         "POST /admin/users/{id}/exemption",
         "POST /admin/users/{id}/exemption/end",
         "GET /admin/audit",
@@ -86,7 +90,7 @@ def test_every_body_has_an_example_that_fits_its_schema(document: Json) -> None:
         for operation in table.values()
         if "application/json" in operation.get("requestBody", {}).get("content", {})
     ]
-    assert len(bodies) == 16
+    assert len(bodies) == 18
     for body in bodies:
         schema = {**body["schema"], "components": document["components"]}
         fits = jsonschema_rs.validator_for(schema)

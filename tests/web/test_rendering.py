@@ -33,6 +33,7 @@ NOT_OURS = {
     "Lost phone, called back at the number on file",
     "Two weeks for everybody",
     "Hardware key ordered, arrives next week",
+    "Alice's phone with a name that somebody made as long as they could, to see what is cut off",
     # The detail of a refusal is in English, for whoever is asked for help.
     "The path cannot be judged: an empty segment. Ask for it in its plain form.",
     "Esther Bartholomew-Featherstonehaugh of the Department of Long and Windy Names",

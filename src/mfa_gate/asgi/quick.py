@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import cast
 
 from mfa_gate.asgi.answers import Answer, Answers
+from mfa_gate.core.clients import DEVICE_HEADER
 from mfa_gate.door import Door, Harmless, Parts, Scope, Send
 from mfa_gate.flows.checking import Verdict
 from mfa_gate.flows.recall import Recall
@@ -19,6 +20,9 @@ Header = tuple[bytes, bytes]
 _copy = cast("Callable[[Scope], Scope]", dict.copy)
 _PLACE = ("type", "path", "raw_path", "root_path", "method")
 """What the rule depends on; where it depends on the query, too, only requests without one take the quick way."""
+
+
+_DEVICE = DEVICE_HEADER.encode()
 
 
 class Payload:
@@ -32,14 +36,16 @@ class Payload:
         # Nearly always nothing but the cookies differs, and two looks tell.
         same = at >= 0 and headers[:at] == sent[:at] and headers[at + 1 :] == sent[at + 1 :]
         self.added = [] if same else [pair for pair in headers if pair[0] != b"cookie" and pair not in sent]
-        self.at = None if self.cookie is None or self.added else at
+        plain = self.cookie is not None and not self.added and (same or _DEVICE not in dict(sent))
+        self.at = at if plain else None
         """Where the one header stands that is exchanged; None where that is not all to be done."""
 
     def put_into(self, headers: Iterable[Header]) -> list[Header]:
-        """The same headers with the portal's cookies only, in their place, and with those to add."""
-        passed = list(headers)
+        """The same headers with the portal's cookies only, in their place, without a token, and with those to add."""
+        passed = [pair for pair in headers if pair[0] != _DEVICE]
         at = _index(passed)
-        passed[at : at + 1] = [] if self.cookie is None else [self.cookie]
+        if at >= 0:
+            passed[at : at + 1] = [] if self.cookie is None else [self.cookie]
         return passed + self.added
 
 
@@ -120,7 +126,9 @@ class QuickWay:
             return
         sent = list(scope["headers"])
         names = [name for name, _ in sent]
-        if names.count(b"cookie") != 1 or names.count(b"host") != 1:
+        # A device may do without cookies, where the portal's sign-in is in something else.
+        cookies = (0, 1) if _DEVICE in names else (1,)
+        if names.count(b"cookie") not in cookies or names.count(b"host") != 1:
             return
         judged, harmless = self._judged, self._harmless.names
         unknown = [name for name in names if name not in harmless and name not in judged]
@@ -139,7 +147,9 @@ class QuickWay:
             place = self._place(scope)
         except KeyError:
             return
-        self._recall.remember((carried[b"cookie"], carried[b"host"], keyed), place, verdict, told, payload)
+        self._recall.remember(
+            (carried.get(b"cookie"), carried[b"host"], keyed), place, verdict, told, payload
+        )
 
     def _is_plain(self, name: bytes, scope: Scope) -> bool:
         """True if the header goes on as it is: a harmless one, or an identity source's from a trusted peer."""

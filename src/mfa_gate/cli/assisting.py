@@ -1,4 +1,4 @@
-"""`users reset`, `sign-out`, `forget-browsers`, `exempt`: acts for one person by somebody on the server's own shell."""
+"""Acts for one person by somebody on the server's own shell: `users reset`, `sign-out`, `remove-device`, `exempt` …"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
@@ -26,6 +26,7 @@ _WHY_NOT: Mapping[str, str] = {
     "nothing_set_up": "they have no two-step: there is nothing to reset.",
     "already_set_up": "they have set up two-step. Reset it first: an exemption is for who has none.",
     "nothing_remembered": "no browser of theirs is remembered.",
+    "no_device": "no mobile or desktop client of theirs is registered.",
     "not_exempt": "they have no exemption that could be ended.",
     "inactive": "this account is not active.",
 }
@@ -95,6 +96,27 @@ def forget_browsers(
         click.echo(f"{'That browser' if browser else 'Every browser'} of {account.subject} is forgotten.")
 
 
+@click.command("remove-device")
+@click.argument("user")
+@click.option("--device", metavar="ID", required=True, help="Which one; `users show` names them.")
+@reason_option
+@realm_option
+@json_option
+@settings_option
+@pass_invocation
+def remove_device(
+    invocation: Invocation, user: str, *, device: str, reason: str, realm: str | None, as_json: bool
+) -> None:
+    """Remove a mobile or desktop client of somebody; it is asked for a code again."""
+    from mfa_gate.flows.assistance import RemoveDevice
+
+    account = _assist(invocation, user, realm, reason, lambda _: RemoveDevice(device))
+    if as_json:
+        say_json(_named(account))
+    else:
+        click.echo(f"That client of {account.subject} is removed.")
+
+
 @click.command()
 @click.argument("user")
 @click.option("--until", metavar="DAY", help="The last day, as 2026-03-14; or a moment, as 2026-03-14T18:00.")
@@ -143,7 +165,7 @@ def _assist(
     invocation: Invocation, user: str, realm: str | None, reason: str, act_in: "Callable[[tzinfo], Act]"
 ) -> Account:
     """Do an act, and say in words where it was not done. `act_in(zone)` is the act, with days as meant there."""
-    from mfa_gate.flows.assistance import ForgetBrowser
+    from mfa_gate.flows.assistance import ForgetBrowser, RemoveDevice
     from mfa_gate.flows.results import Done, EndRefused, NotAllowed, NotFound, Overtaken, ReasonMissing
     from mfa_gate.web.dates import zone_named
 
@@ -158,6 +180,8 @@ def _assist(
             return account
         case NotFound() if isinstance(act, ForgetBrowser) and act.browser:
             raise click.ClickException(f'"{user}": the gate remembers no such browser of theirs.')
+        case NotFound() if isinstance(act, RemoveDevice):
+            raise click.ClickException(f'"{user}": no such client of theirs is registered.')
         case NotFound():
             raise unknown(user, named)
         case NotAllowed(reason=why):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mfa_gate.cli.assisting import exempt, forget_browsers, reset, sign_out, unknown
+from mfa_gate.cli.assisting import exempt, forget_browsers, remove_device, reset, sign_out, unknown
 from mfa_gate.cli.importing import import_
 from mfa_gate.cli.invocation import (
     Invocation,
@@ -39,7 +39,7 @@ def users() -> None:
     """Who has two-step, and who does not."""
 
 
-for _act in (exempt, export, forget_browsers, import_, remind, reset, sign_out):
+for _act in (exempt, export, forget_browsers, import_, remind, remove_device, reset, sign_out):
     users.add_command(_act)
 
 
@@ -182,6 +182,18 @@ def _profile_as_json(profile: "Profile", role: str, now: int) -> dict[str, objec
             }
             for browser in profile.browsers
         ],
+        "devices": [
+            {
+                "id": device.id,
+                "kind": device.kind,
+                "name": device.name,
+                "address": device.address,
+                "registered_at": device.registered_at,
+                "used_at": device.used_at,
+                "expires_at": device.expires_at,
+            }
+            for device in profile.devices
+        ],
         "history": [event_as_json(recorded) for recorded in profile.history],
     }
 
@@ -212,6 +224,7 @@ def _say_profile(profile: "Profile", role: str, now: int) -> None:
         ("last verified", moment(account.last_verified_at)),
         ("sessions", str(len(profile.sessions))),
         ("browsers", f"{len(profile.browsers)} remembered" if profile.browsers else ""),
+        ("devices", ", ".join(f"{each.name} ({each.kind}, {each.id})" for each in profile.devices)),
     ]
     say_facts((name, value) for name, value in facts if value)
     click.echo()

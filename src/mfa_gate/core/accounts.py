@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from mfa_gate.core.clients import NativeKind
 from mfa_gate.core.throttle import FOREVER, Strikes
 
 FactorKind = Literal["totp", "recovery_code"]
@@ -90,6 +91,25 @@ class RememberedBrowser(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
         return hashlib.sha256(b"browser " + self.id).hexdigest()[:32]
 
 
+class Device(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A mobile or desktop client for which a code was given; see `core.devices`.
+
+    Of its token only a keyed hash is kept. `epoch` is the account's as it was when it was registered.
+    """
+
+    id: str
+    kind: NativeKind
+    name: str
+    token_hash: bytes
+    factor: FactorKind
+    epoch: int
+    registered_at: int
+    expires_at: int
+    used_at: int = 0
+    address: str = ""
+    """From where it was used last."""
+
+
 class Exemption(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded exception: nobody asks this person to set up two-step before `until`. It never lacks an end.
 
@@ -147,6 +167,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     recovery: RecoveryCodes | None = None
     remembered: tuple[RememberedBrowser, ...] = ()
     """Browsers in which no code is asked for at sign-in, in the order in which they were remembered."""
+    devices: tuple[Device, ...] = ()
+    """Mobile and desktop clients, in the order in which they were registered."""
     setup_code: SetupCode | None = None
     exemption: Exemption | None = None
     reminder: Reminder | None = None

@@ -5,7 +5,8 @@ Pure. Who may do so, and whether they gave a code for it, is `flows.authority`'s
 
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, Exemption, RememberedBrowser, SetupCode
+from mfa_gate.core.accounts import Account, Device, Exemption, RememberedBrowser, SetupCode
+from mfa_gate.core.devices import removed
 from mfa_gate.core.events import Actor, Event
 from mfa_gate.core.policy import is_exempt
 from mfa_gate.core.remembered import forgotten
@@ -32,6 +33,11 @@ def lost_session(
     """One session is ended; whoever commits names it. The browser in which it was opened is forgotten."""
     after, events = forgotten(account, browsers, actor, now)
     return after, (event(after, "session_ended", actor, now, ("owner",), reason=reason), *events)
+
+
+def lost_device(account: Account, device: Device, actor: Actor, reason: str, now: int) -> Administered:
+    """One registered client is removed."""
+    return removed(account, (device,), actor, now, reason=reason)
 
 
 def was_exempted(account: Account, actor: Actor, reason: str, until: int, now: int) -> Administered:

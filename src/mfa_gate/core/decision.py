@@ -5,9 +5,11 @@ Pure. Every door asks here and nowhere else. It knows no HTTP beyond the abstrac
 
 import msgspec
 
-from mfa_gate.core.accounts import Account, FactorKind, Identity
-from mfa_gate.core.assurance import is_fresh, powers
+from mfa_gate.core.accounts import Account, FactorKind, Identity, Means
+from mfa_gate.core.assurance import acr_for, amr_for, is_fresh, powers
 from mfa_gate.core.clients import ClientKind
+from mfa_gate.core.devices import counts, named
+from mfa_gate.core.devices import lives_until as device_lives_until
 from mfa_gate.core.policy import (
     PUT_OFF_SECONDS,
     PathRule,
@@ -32,6 +34,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     `foreign_host`: it was addressed to a host that is not ours. `cross_site`: a browser says that another site asked.
     `granted`: a break-glass grant is good for the person whom it names. `navigates`: a browser is about to show what
     it asked for, so that a page of ours may come in between. `client`: what kind of client the settings tell it for.
+    `device`: the id of the account's device whose token came along. `foreign_device`: a token of another account did.
     """
 
     rule: PathRule
@@ -45,6 +48,8 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     granted: bool = False
     navigates: bool = False
     client: ClientKind = "web"
+    device: str = ""
+    foreign_device: bool = False
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +157,7 @@ UNCLAIMED = (
 FOREIGN_HOST = "This portal is not reached under that host name."
 SPELLING = "This spelling of the user name is not the one the account was first seen with."
 INACTIVE = "This account is not active."
+FOREIGN_DEVICE = "This device is not registered for the account that is signed in."
 CLOSED = "Your organization does not take this kind of client."
 
 
@@ -189,6 +195,8 @@ def _gated(visit: Visit, known: Known | None, now: int) -> Decision:
         return Deny(reason=SPELLING) if asked else Allow(outcome=None)
     if asked and visit.unclaimed:
         return Malformed(reason=UNCLAIMED)
+    if asked and visit.foreign_device:
+        return Deny(reason=FOREIGN_DEVICE)
     verdict = _person(visit, visit.identity, account, known, now)
     if visit.granted and not isinstance(verdict, Allow | Deny):
         return Allow(outcome=Outcome(subject=account.subject), by_grant=True)
@@ -222,15 +230,52 @@ def _person(visit: Visit, identity: Identity, account: Account, known: Known, no
         if visit.navigates and visit.rule.kind in ("default", "step_up") and _is_asked(account, stands, now):
             return Enroll(by=stands.deadline)
         return Allow(outcome=Outcome(subject=account.subject))
-    session = known.session
-    if session is not None and is_live(session, account, identity, known.policy, now):
-        if visit.rule.kind != "step_up" or _stepped_up(visit.rule, session, now):
-            return Allow(outcome=outcome_of(account, session))
+    proofs = _proofs(visit, identity, account, known, now)
+    good = _good_here(visit.rule, proofs, now)
+    if good is not None:
+        return Allow(outcome=good.outcome)
+    if proofs:
         strong = tuple(kind for kind in usable_factors(account, known.policy) if "step_up" in powers(kind))
         return Verify(factors=strong, max_age=visit.rule.max_age)
     if account.is_paused(now):
         return Paused(until=account.opens_at)
     return Verify(factors=usable_factors(account, known.policy))
+
+
+class _Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """That this person was verified: by `factor`, for which the `outcome` stands, until then (exclusive)."""
+
+    outcome: Outcome
+    factor: Means
+    until: int
+
+
+def _proofs(visit: Visit, identity: Identity, account: Account, known: Known, now: int) -> tuple[_Proof, ...]:
+    """What counts now: the session of the cookie, and the device of the token."""
+    found = []
+    session, device = known.session, named(account, visit.device)
+    if session is not None and is_live(session, account, identity, known.policy, now):
+        until = lives_until(session, known.policy)
+        found.append(_Proof(outcome=outcome_of(account, session), factor=session.factor, until=until))
+    # Security: whoever says of themselves that they are of another kind than the token's is not who got it.
+    fits = device is not None and visit.client in {"web", device.kind}
+    if device is not None and fits and counts(device, account, known.policy, now):
+        amr = amr_for(device.factor)
+        outcome = Outcome(
+            subject=account.subject,
+            amr=amr,
+            acr=acr_for(amr),
+            verified_at=device.registered_at,
+            client=device.kind,
+        )
+        until = device_lives_until(device, known.policy)
+        found.append(_Proof(outcome=outcome, factor=device.factor, until=until))
+    return tuple(found)
+
+
+def _good_here(rule: PathRule, proofs: tuple[_Proof, ...], now: int) -> _Proof | None:
+    """The first that is good enough for what the rule asks."""
+    return next((each for each in proofs if rule.kind != "step_up" or _stepped_up(rule, each, now)), None)
 
 
 def _is_asked(account: Account, stands: Standing, now: int) -> bool:
@@ -249,10 +294,10 @@ def outcome_of(account: Account, session: Session) -> Outcome:
     )
 
 
-def _stepped_up(rule: PathRule, session: Session, now: int) -> bool:
-    if "step_up" not in powers(session.factor):
+def _stepped_up(rule: PathRule, proof: _Proof, now: int) -> bool:
+    if "step_up" not in powers(proof.factor):
         return False
-    return rule.max_age is None or is_fresh(session.verified_at, now, rule.max_age)
+    return rule.max_age is None or is_fresh(proof.outcome.verified_at, now, rule.max_age)
 
 
 def stands_until(visit: Visit, known: Known, decision: Decision, now: int) -> int:
@@ -262,13 +307,15 @@ def stands_until(visit: Visit, known: Known, decision: Decision, now: int) -> in
     """
     if not isinstance(decision, Allow) or decision.outcome is None or decision.by_grant:
         return now
-    session, rule = known.session, visit.rule
-    if not decision.outcome.verified_at or session is None:
-        return FOREVER if known.account is None else _passes_until(known.account, known.policy, rule, now)
-    until = lives_until(session, known.policy)
+    rule, account, identity = visit.rule, known.account, visit.identity
+    if not decision.outcome.verified_at or account is None or identity is None:
+        return FOREVER if account is None else _passes_until(account, known.policy, rule, now)
+    proof = _good_here(rule, _proofs(visit, identity, account, known, now), now)
+    if proof is None:
+        return now
     if rule.kind == "step_up" and rule.max_age is not None:
-        until = min(until, session.verified_at + rule.max_age + 1)
-    return until
+        return min(proof.until, proof.outcome.verified_at + rule.max_age + 1)
+    return proof.until
 
 
 def _passes_until(account: Account, policy: Policy, rule: PathRule, now: int) -> int:

@@ -51,6 +51,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     group_factors: tuple[GroupFactors, ...] = ()
     session_ttl_seconds: int = 12 * HOUR
     idle_ttl_seconds: int = HOUR // 2
+    mobile_ttl_seconds: int = 30 * DAY
+    desktop_ttl_seconds: int = 30 * DAY
+    """How long a code counts for the mobile or desktop client that was registered with it."""
     closed_clients: tuple[NativeKind, ...] = ()
     """The kinds of client that get nothing here, whoever uses them."""
     remember_seconds: int = 0
@@ -68,6 +71,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     changed_why: str = ""
     fresh_start_at: int = 0
     """No session opened until then counts, nor a code of that time: the store was put back from an older copy."""
+
+    def ttl_of(self, kind: NativeKind) -> int:
+        """How many seconds a code counts for a client of this kind."""
+        return self.mobile_ttl_seconds if kind == "mobile" else self.desktop_ttl_seconds
 
     @property
     def reminds(self) -> bool:

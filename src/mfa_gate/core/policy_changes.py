@@ -20,6 +20,8 @@ PolicyField = Literal[
     "group_factors",
     "session_ttl_seconds",
     "idle_ttl_seconds",
+    "mobile_ttl_seconds",
+    "desktop_ttl_seconds",
     "closed_clients",
     "remember_seconds",
     "grace_seconds",
@@ -39,6 +41,8 @@ RANGES: Final[tuple[tuple[PolicyField, int, int], ...]] = (
     ("session_ttl_seconds", 5 * 60, 24 * HOUR),
     ("idle_ttl_seconds", 60, 24 * HOUR),
     ("remember_seconds", 0, 30 * DAY),
+    ("mobile_ttl_seconds", HOUR, 90 * DAY),
+    ("desktop_ttl_seconds", HOUR, 90 * DAY),
     ("grace_seconds", 0, 365 * DAY),
     ("longest_exemption_seconds", DAY, 365 * DAY),
 )
@@ -59,6 +63,8 @@ class PolicyChanges(msgspec.Struct, frozen=True, kw_only=True):
     group_factors: tuple[GroupFactors, ...] | None = None
     session_ttl_seconds: int | None = None
     idle_ttl_seconds: int | None = None
+    mobile_ttl_seconds: int | None = None
+    desktop_ttl_seconds: int | None = None
     closed_clients: tuple[NativeKind, ...] | None = None
     remember_seconds: int | None = None
     grace_seconds: int | None = None
@@ -127,6 +133,8 @@ def weakens(before: Policy, after: Policy) -> bool:
         or not _takes_away(before.group_factors, after.group_factors)
         or after.session_ttl_seconds > before.session_ttl_seconds
         or after.idle_ttl_seconds > before.idle_ttl_seconds
+        or after.mobile_ttl_seconds > before.mobile_ttl_seconds
+        or after.desktop_ttl_seconds > before.desktop_ttl_seconds
         or not set(before.closed_clients) <= set(after.closed_clients)
         or after.remember_seconds > before.remember_seconds
         or after.grace_seconds > before.grace_seconds

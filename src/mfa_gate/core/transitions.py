@@ -338,4 +338,12 @@ def signed_out_everywhere(account: Account, actor: Actor, now: int) -> tuple[Acc
 
 def without_factors(account: Account) -> Account:
     """The account with nothing set up; older sessions die with the epoch."""
-    return replace(account, totps=(), recovery=None, remembered=(), epoch=account.epoch + 1, two_step_since=0)
+    return replace(
+        account,
+        totps=(),
+        recovery=None,
+        remembered=(),
+        devices=(),
+        epoch=account.epoch + 1,
+        two_step_since=0,
+    )

@@ -11,12 +11,14 @@ import msgspec
 
 from mfa_gate.core.accounts import Account, RememberedBrowser
 from mfa_gate.core.administering import (
+    lost_device,
     lost_exemption,
     lost_session,
     was_exempted,
     was_reset,
     was_signed_out,
 )
+from mfa_gate.core.devices import named
 from mfa_gate.core.events import Actor
 from mfa_gate.core.policy import is_exempt
 from mfa_gate.core.remembered import forgotten
@@ -57,6 +59,12 @@ class ForgetBrowser(msgspec.Struct, frozen=True):
     browser: str | None = None
 
 
+class RemoveDevice(msgspec.Struct, frozen=True):
+    """The mobile or desktop client with this id is registered no more."""
+
+    device: str
+
+
 class Exempt(msgspec.Struct, frozen=True):
     """Nobody asks the person, who has no two-step, for one before `until`; takes the place of an earlier exemption."""
 
@@ -67,7 +75,7 @@ class EndExemption(msgspec.Struct, frozen=True):
     """The exemption ends before its time."""
 
 
-Act = Reset | SignOut | ForgetBrowser | Exempt | EndExemption
+Act = Reset | SignOut | ForgetBrowser | RemoveDevice | Exempt | EndExemption
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +92,7 @@ TERMS: Mapping[type[Act], Terms] = MappingProxyType(
         Reset: Terms(name="reset", max_age=FRESH_SECONDS),
         SignOut: Terms(name="sign_out"),
         ForgetBrowser: Terms(name="forget_browser"),
+        RemoveDevice: Terms(name="remove_device"),
         # Security: an exemption is the policy weakened for one person, and so is as hard to come by.
         Exempt: Terms(name="exempt", roles=ADMINS, critical=True),
         EndExemption: Terms(name="end_exemption", roles=ADMINS),
@@ -213,12 +222,14 @@ class Assistance:
 
 
 def _is_there(act: Act, target: Account, open_ones: tuple[Session, ...]) -> bool:
-    """True unless the act is about one session or browser, and the person has none of that name."""
+    """True unless the act is about one session, browser or device, and the person has none of that name."""
     match act:
         case SignOut(session=handle) if handle is not None:
             return any(session.handle == handle for session in open_ones)
         case ForgetBrowser(browser=handle):
             return bool(_meant(target, handle))
+        case RemoveDevice(device=device_id):
+            return named(target, device_id) is not None
         case _:
             return True
 
@@ -233,6 +244,8 @@ def _nothing_to_do(act: type[Act], target: Account, now: int) -> Why | None:
         return "nothing_set_up"
     if act is ForgetBrowser and not target.remembered:
         return "nothing_remembered"
+    if act is RemoveDevice and not target.devices:
+        return "no_device"
     if act is EndExemption and not is_exempt(target, now):
         return "not_exempt"
     if act is Exempt and target.has_factor:
@@ -263,6 +276,12 @@ def _change(
             browsers = _meant(target, handle)
             after, events = forgotten(target, browsers, actor, now, reason=reason)
             return Change(account=after, events=events, end_sessions=opened_in(browsers, open_ones))
+        case RemoveDevice(device=device_id):
+            device = named(target, device_id)
+            after, events = (
+                (target, ()) if device is None else lost_device(target, device, actor, reason, now)
+            )
+            return Change(account=after, events=events)
         case Exempt(until=until):
             after, events = was_exempted(target, actor, reason, until, now)
             return Change(account=after, events=events)

@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, Identity, account_id
-from mfa_gate.core.clients import ClientRule, rules_at
+from mfa_gate.core.clients import DEVICE_HEADER, ClientRule, rules_at
 from mfa_gate.core.cookies import own_values
 from mfa_gate.core.decision import (
     Allow,
@@ -27,6 +27,7 @@ from mfa_gate.core.decision import (
     ends_session,
     observed,
 )
+from mfa_gate.core.devices import DeviceToken, named
 from mfa_gate.core.errors import RecordCorrupt, StoreUnavailable
 from mfa_gate.core.events import SYSTEM
 from mfa_gate.core.headers import fold_header
@@ -88,7 +89,8 @@ class Said(msgspec.Struct, frozen=True):
     attribution: Attribution
     cookie: SessionCookie | None
     twice: bool
-    """The gate's own cookie came twice."""
+    """The gate's own cookie, or a device's token, came twice."""
+    device: DeviceToken | None = None
 
 
 class WouldBlock(Exception):
@@ -113,6 +115,7 @@ class Checker:
         traffic: Unattributed,
         clock: Callable[[], float],
         grants: Grants | None = None,
+        is_token: Callable[[bytes, DeviceToken], bool] = lambda _, __: False,
     ) -> None:
         self._bearings = bearings
         self._attribute = attribute
@@ -126,6 +129,7 @@ class Checker:
         self._clock = clock
         self._granted = Granted(grants)
         self._rule_of = lru_cache(4_096)(partial(match_rule, bearings.rules))
+        self._is_token = is_token
 
     def check(
         self, request: GateRequest, said: Said | None = None, *, look: Literal["store", "fresh"] = "store"
@@ -142,8 +146,7 @@ class Checker:
 
     def said(self, request: GateRequest) -> Said:
         """What one request says of who asks. Never blocks; raises whatever goes wrong."""
-        now = int(self._clock())
-        return Said(self._attribute(request, now), *self._cookie(request, now))
+        return self._said(request, int(self._clock()))
 
     def check_cached(self, request: GateRequest) -> Verdict | Said:
         """The verdict on one request, or, if that takes the store, what it says. Never blocks."""
@@ -160,13 +163,14 @@ class Checker:
         bears_session = True
         unclaimed: tuple[str, ...] = ()
         try:
-            said = said or Said(self._attribute(request, now), *self._cookie(request, now))
+            said = said or self._said(request, now)
             attribution, cookie = said.attribution, said.cookie
             bears_session, unclaimed = cookie is not None, attribution.unclaimed
             visit = self._visit(request, visit, attribution, now, twice=said.twice)
             known, cached = self._know(request, visit, attribution, cookie, now, look=look)
+            visit = self._with_device(visit, known, said.device)
             decision = self._decide(request, visit, known, now, look=look)
-            self._note(decision, visit, known, cached, now, look=look)
+            self._note(request, decision, visit, known, cached, now, look=look)
         except WouldBlock as signal:
             if said is not None:
                 signal.said = said
@@ -245,6 +249,31 @@ class Checker:
         log.warning("observe: would have answered %s to %s", refused, printable(who))
         return replace(verdict, decision=passing, would_have=verdict.decision)
 
+    def _said(self, request: GateRequest, now: int) -> Said:
+        cookie, twice = self._cookie(request, now)
+        tokens = request.values(DEVICE_HEADER)
+        return Said(
+            attribution=self._attribute(request, now),
+            cookie=cookie,
+            twice=twice or len(tokens) > 1,
+            device=DeviceToken.read(tokens[0]) if len(tokens) == 1 else None,
+        )
+
+    def _with_device(self, visit: Visit, known: Known, token: DeviceToken | None) -> Visit:
+        """The visit with the device whose token came along; whether it counts is for the decision to say.
+
+        # Security: a token names nobody. It has to be of the account that the portal's sign-in names.
+        """
+        account = known.account
+        if token is None or account is None or visit.identity is None:
+            return visit
+        if token.account_id != account.id:
+            return replace(visit, foreign_device=True)
+        device = named(account, token.id)
+        if device is None or not self._is_token(device.token_hash, token):
+            return visit
+        return replace(visit, device=device.id)
+
     def _cookie(self, request: GateRequest, now: int) -> tuple[SessionCookie | None, bool]:
         values = [
             value
@@ -317,8 +346,9 @@ class Checker:
             account, facts.account, facts.session, session_key=key, policy=policy, ticket=ticket
         )
 
-    def _note(
+    def _note(  # noqa: PLR0917 - a verdict, and what it was made from
         self,
+        request: GateRequest,
         decision: Decision,
         visit: Visit,
         known: Known,
@@ -327,12 +357,13 @@ class Checker:
         *,
         look: Look,
     ) -> None:
-        if self._notes.has_to_note_spelling(decision, visit, known, now):
+        if self._notes.has_to_note_refusal(decision, visit, known, now):
             if look == "cache":
                 raise WouldBlock
-            self._notes.note_spelling(visit, known, now)
+            self._notes.note_refusal(visit, known, now)
         if look != "cache":
             self._notes.touch(decision, known, cached, now)
+            self._notes.used(decision, visit, known, request.client_address or request.peer, now)
 
     def _policy(self, look: Look) -> Policy:
         policy = None if look == "fresh" else self._cache.policy()

@@ -114,6 +114,7 @@ def _everybody(store: Store, now: int, progress: Progress) -> Iterator[Account]:
 
 def _needs(account: Account, key: Key) -> bool:
     hashes = () if account.recovery is None else account.recovery.hashes
+    hashes = (*hashes, *(device.token_hash for device in account.devices))
     if account.setup_code is not None:
         hashes = (*hashes, account.setup_code.code_hash)
     return any(is_made_with(each, key.secret) for each in hashes)

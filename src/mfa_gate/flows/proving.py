@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from mfa_gate.core.accounts import Account, FactorKind, Means, RememberedBrowser
 from mfa_gate.core.assurance import acr_for, amr_for
+from mfa_gate.core.devices import DeviceToken, counts, named
 from mfa_gate.core.errors import RecordCorrupt
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.remembered import BROWSER_ID_BYTES, TOKEN_BYTES, Held, trusted_until
@@ -102,6 +103,15 @@ class CodeDesk:
         code = recovery.new_codes(self._random)[0]
         return code, self._peppers.hash_code(code, _setup_name(account_id))
 
+    def is_token(self, stored: bytes, token: DeviceToken) -> bool:
+        """Whether a stored hash is that of this token."""
+        return self._peppers.find((stored,), token.secret, token.hashed_as) is not None
+
+    def new_token(self, account_id: str) -> tuple[DeviceToken, bytes]:
+        """A device's token to show once, and its hash to keep."""
+        token = DeviceToken.new(account_id, self._random)
+        return token, self._peppers.hash_code(token.secret, token.hashed_as)
+
     def new_secret(self) -> bytes:
         """A secret for an authenticator app."""
         return totp.new_secret(self._random)
@@ -138,7 +148,11 @@ def as_of(visitor: Visitor, account: Account, now: int) -> Visitor:
     """The visitor, judged against the account as it was read just now: the session is dropped if it died since."""
     session = visitor.session
     live = session is not None and is_live(session, account, visitor.identity, visitor.policy, now)
-    return replace(visitor, account=account, session=session if live else None)
+    device = visitor.device and named(account, visitor.device.id)
+    counting = device is not None and counts(device, account, visitor.policy, now)
+    return replace(
+        visitor, account=account, session=session if live else None, device=device if counting else None
+    )
 
 
 def still_open(

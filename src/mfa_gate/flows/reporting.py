@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import msgspec
 from msgspec.structs import replace
 
-from mfa_gate.core.accounts import Account, RememberedBrowser
+from mfa_gate.core.accounts import Account, Device, RememberedBrowser
+from mfa_gate.core.devices import devices_of
 from mfa_gate.core.events import EventKind
 from mfa_gate.core.listing import ACTIVE, BACKWARDS, EVERYBODY, Filter, Place, Sort
 from mfa_gate.core.policy import DAY, Policy, Standing, Status, standing
@@ -58,6 +59,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     standing: Standing
     sessions: tuple[Session, ...]
     browsers: tuple[RememberedBrowser, ...]
+    devices: tuple[Device, ...]
     history: tuple[Recorded, ...]
     archived_before: int | None = None
 
@@ -199,6 +201,7 @@ class Reporting:
             standing=standing(account, policy, now),
             sessions=still_open(self._accounts.sessions(account_id, now), account, policy, now),
             browsers=trusted(account, policy, now)[::-1],
+            devices=devices_of(account, policy, now),
             history=history,
             # Whoever came later has nothing there.
             archived_before=archived if archived is not None and _made_at(account) < archived else None,

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from mfa_gate.core.accounts import Account, FactorKind
+from mfa_gate.core.accounts import Account, Device, FactorKind
 from mfa_gate.core.policy import Policy
 from mfa_gate.core.remembered import Held
 from mfa_gate.core.sessions import Session
@@ -34,6 +34,7 @@ __all__ = [
     "Paused",
     "PolicyChanged",
     "ReasonMissing",
+    "Registered",
     "Rejected",
     "SignedOut",
     "Started",
@@ -58,6 +59,10 @@ Why = Literal[
     "not_listed",
     "no_administrator_enrolled",
     "no_mail",
+    "closed_client",
+    "other_client",
+    "too_many_devices",
+    "no_device",
 ]
 """Why nothing helps. To somebody who gave a code, `no_such_factor` is told as a wrong code."""
 
@@ -93,6 +98,20 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True):
 
 class Busy(msgspec.Struct, frozen=True, kw_only=True):
     """So much of it is under way that more would only wait; later it works."""
+
+
+class Registered(msgspec.Struct, frozen=True, kw_only=True):
+    """A device is registered until then; its `token` is told this once."""
+
+    device: Device
+    token: str
+    expires_at: int
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """A device is not registered any more; these are `left`."""
+
+    left: tuple[Device, ...]
 
 
 class ReasonMissing(msgspec.Struct, frozen=True, kw_only=True):

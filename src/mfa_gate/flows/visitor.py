@@ -4,10 +4,11 @@ from typing import Literal
 
 import msgspec
 
-from mfa_gate.core.accounts import Account, Identity
+from mfa_gate.core.accounts import Account, Device, Identity
 from mfa_gate.core.assurance import Power, is_fresh, powers
 from mfa_gate.core.clients import ClientKind
 from mfa_gate.core.decision import Allow, Decision, Enroll, Paused, Verify
+from mfa_gate.core.devices import counts, named
 from mfa_gate.core.events import Actor
 from mfa_gate.core.messages import GateRequest, printable
 from mfa_gate.core.policy import Policy
@@ -39,6 +40,8 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
     client: ClientKind = "web"
     held: Held | None = None
     """What the cookie of a remembered browser says, whoever's it is."""
+    device: Device | None = None
+    """The device that it comes from; there only if it counts now."""
 
     def may(self, power: Power, now: int, max_age: int = FRESH_SECONDS) -> bool:
         """True if the live session has this power, and its verification is at most `max_age` seconds old."""
@@ -51,11 +54,16 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_known(self) -> bool:
-        """True if a factor was confirmed in this session, so that locks against strangers are not for it.
+        """True if a factor was confirmed in this session or for this device: locks against strangers are not for it.
 
         # Security: a remembered browser is no such proof, or a stolen cookie would come with tries of its own.
         """
-        return self.session is not None and bool(powers(self.session.factor))
+        return self.device is not None or (self.session is not None and bool(powers(self.session.factor)))
+
+    @property
+    def is_verified(self) -> bool:
+        """True if a code was given for this browser or device."""
+        return self.session is not None or self.device is not None
 
     def attempt(self, now: int) -> Attempt:
         """The circumstances of a try made now."""
@@ -77,6 +85,8 @@ def visitor_of(
         return None
     session = known.session
     live = session is not None and is_live(session, known.account, identity, known.policy, now)
+    device = named(known.account, verdict.visit.device)
+    counting = device is not None and counts(device, known.account, known.policy, now)
     return Visitor(
         identity=identity,
         account=known.account,
@@ -91,5 +101,6 @@ def visitor_of(
             surface=surface,
         ),
         user_agent=printable(request.header("user-agent") or "", 200),
-        client=verdict.visit.client,
+        client=device.kind if counting and device is not None else verdict.visit.client,
+        device=device if counting else None,
     )

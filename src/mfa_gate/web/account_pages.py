@@ -17,12 +17,13 @@ from mfa_gate.flows.results import (
     NeedsVerification,
     NotAllowed,
     NotFound,
+    Removed,
     SignedOut,
     TurnedOff,
 )
 from mfa_gate.web.callers import Call, Caller, identify
 from mfa_gate.web.forms import Form
-from mfa_gate.web.lines import browser_lines, session_lines, way_lines
+from mfa_gate.web.lines import browser_lines, client_lines, session_lines, way_lines
 from mfa_gate.web.notices import tell, told
 from mfa_gate.web.protect import accepted, shows, takes
 from mfa_gate.web.proving import freshly_verified, paused, retry_after
@@ -107,6 +108,17 @@ def _forget(caller: Caller, handle: str | None) -> GateResponse:
             return caller.go("verify")
 
 
+def _remove_client(caller: Caller, form: Form) -> GateResponse:
+    call = caller.call
+    match call.services.devices.remove(caller.visitor, form.get("client"), call.now):
+        case Removed():
+            return tell(caller, "account", "client_removed")
+        case NotFound():
+            return call.say("not_found")
+        case NeedsVerification():
+            return caller.go("verify")
+
+
 def _forget_one(caller: Caller, form: Form) -> GateResponse:
     return _forget(caller, form.get("browser"))
 
@@ -148,6 +160,7 @@ def _view(caller: Caller) -> AccountSettings:
         browsers=browser_lines(
             caller.call.services.remembering.browsers(visitor, now), visitor.policy, visitor.held
         ),
+        clients=client_lines(caller.call.services.devices.devices(visitor, now), visitor.policy),
         may_turn_off=not stands.required and session is not None and "turn_off" in powers(session.factor),
         notice=told(caller, get_args(AccountNotice)),
     )
@@ -170,6 +183,7 @@ take_codes_saved = takes(_codes_saved, back="account", first=_not_enrolled)
 take_replacing = takes(_replace, back="account", first=_not_enrolled)
 take_turning_off = takes(_turn_off, back="account", first=_not_enrolled)
 take_session_end = takes(_end_session, back="account", first=_not_enrolled)
+take_client_removal = takes(_remove_client, back="account", first=_not_enrolled)
 take_others_end = takes(_end_others, back="account", first=_not_enrolled)
 take_forgetting = takes(_forget_one, back="account", first=_not_enrolled)
 take_forgetting_all = takes(_forget_all, back="account", first=_not_enrolled)

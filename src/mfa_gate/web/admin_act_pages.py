@@ -9,7 +9,16 @@ from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import is_exempt
 from mfa_gate.core.transitions import Paused, Rejected
 from mfa_gate.flows.acting import clean_reason
-from mfa_gate.flows.assistance import TERMS, Act, EndExemption, Exempt, ForgetBrowser, Reset, SignOut
+from mfa_gate.flows.assistance import (
+    TERMS,
+    Act,
+    EndExemption,
+    Exempt,
+    ForgetBrowser,
+    RemoveDevice,
+    Reset,
+    SignOut,
+)
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import (
     Confirmation,
@@ -27,7 +36,7 @@ from mfa_gate.web.admins import EVERYBODY, shows_to, takes_from
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.dates import day_of, end_of_day
 from mfa_gate.web.forms import Form
-from mfa_gate.web.lines import browser_lines, session_lines
+from mfa_gate.web.lines import browser_lines, client_lines, session_lines
 from mfa_gate.web.notices import tell
 from mfa_gate.web.protect import Handler
 from mfa_gate.web.proving import freshly_verified, paused, retry_after
@@ -37,6 +46,7 @@ _ACTS: Mapping[AdminActKind, type[Act]] = {
     "sign_out": SignOut,
     "end_session": SignOut,
     "forget_browser": ForgetBrowser,
+    "remove_client": RemoveDevice,
     "exempt": Exempt,
     "end_exemption": EndExemption,
 }
@@ -45,6 +55,7 @@ _DONE: Mapping[AdminActKind, AdminNotice] = {
     "sign_out": "signed_out",
     "end_session": "session_ended",
     "forget_browser": "browser_forgotten",
+    "remove_client": "client_removed",
     "exempt": "exempted",
     "end_exemption": "exemption_ended",
 }
@@ -59,12 +70,13 @@ def _ask(caller: Caller, kind: AdminActKind) -> GateResponse:
     if profile is None:
         return caller.call.say("not_found")
     # Security: nothing else of the address, so that no link fills in a form of ours.
-    named = {name: caller.call.query.get(name, "") for name in ("session", "browser")}
+    named = {name: caller.call.query.get(name, "") for name in ("session", "browser", "client")}
     view = _view(caller, kind, profile, named)
     why = caller.call.services.assistance.why_not(
         caller.visitor, _ACTS[kind], profile.account, caller.call.now
     )
-    gone = {"end_session": view.session, "forget_browser": view.browser}.get(kind, view) is None
+    meant = {"end_session": view.session, "forget_browser": view.browser, "remove_client": view.client}
+    gone = meant.get(kind, view) is None
     if why is not None or gone:
         # The profile says why, or shows that it is gone.
         return caller.go(f"admin/users/{profile.account.id}")
@@ -151,6 +163,8 @@ def _act(caller: Caller, kind: AdminActKind, form: Form) -> Act:
             return SignOut(form.get("session"))
         case "forget_browser":
             return ForgetBrowser(form.get("browser"))
+        case "remove_client":
+            return RemoveDevice(form.get("client"))
         case "end_exemption":
             return EndExemption()
         case "exempt":
@@ -166,6 +180,7 @@ def _view(caller: Caller, kind: AdminActKind, profile: Profile, fields: Mapping[
     running = is_exempt(account, call.now)
     sessions = session_lines(profile.sessions, visitor.session)
     browsers = browser_lines(profile.browsers, visitor.policy, visitor.held)
+    clients = client_lines(profile.devices, visitor.policy)
     return AdminAct(
         act=kind,
         id=account.id,
@@ -174,6 +189,7 @@ def _view(caller: Caller, kind: AdminActKind, profile: Profile, fields: Mapping[
         revision=fields.get("revision", account.revision),
         session=next((line for line in sessions if line.id == fields.get("session")), None),
         browser=next((line for line in browsers if line.id == fields.get("browser")), None),
+        client=next((line for line in clients if line.id == fields.get("client")), None),
         exempt_until=account.exempt_until if running else None,
         until=fields.get("until", ""),
         first_day=day_of(call.now, zone),

@@ -4,14 +4,21 @@ from typing import get_args
 
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.throttle import FOREVER
-from mfa_gate.flows.assistance import EndExemption, Exempt, Reset, SignOut
+from mfa_gate.flows.assistance import EndExemption, Exempt, RemoveDevice, Reset, SignOut
 from mfa_gate.flows.reporting import Profile
 from mfa_gate.flows.results import NotFound, Why
 from mfa_gate.web.admin_reminder_pages import may_remind
 from mfa_gate.web.admin_views import AdminNotice, AdminUser, NoResetReason
 from mfa_gate.web.admins import EVERYBODY, shows_to
 from mfa_gate.web.callers import Caller
-from mfa_gate.web.lines import browser_lines, exemption_of, history_lines, session_lines, way_lines
+from mfa_gate.web.lines import (
+    browser_lines,
+    client_lines,
+    exemption_of,
+    history_lines,
+    session_lines,
+    way_lines,
+)
 from mfa_gate.web.notices import told
 
 
@@ -51,11 +58,13 @@ def profile_view(caller: Caller, profile: Profile, *, overtaken: bool = False) -
         recovery_left=len(account.recovery.hashes) if account.recovery else None,
         sessions=session_lines(profile.sessions, visitor.session),
         browsers=browser_lines(profile.browsers, visitor.policy, visitor.held),
+        clients=client_lines(profile.devices, visitor.policy),
         history=history_lines(profile.history),
         history_href=url("admin/audit", person=account.subject) if caller.role == "admin" else None,
         archived_before=profile.archived_before,
         no_reset=_no_reset(why_not(visitor, Reset, account, now)),
         may_sign_out=why_not(visitor, SignOut, account, now) is None,
+        may_remove_client=why_not(visitor, RemoveDevice, account, now) is None,
         may_exempt=why_not(visitor, Exempt, account, now) is None,
         may_end_exemption=why_not(visitor, EndExemption, account, now) is None,
         may_remind=may_remind(caller, account, profile.standing.status),

@@ -11,6 +11,7 @@ from mfa_gate.core.snapshots import Openings
 from mfa_gate.web.charts import CoverageChart
 from mfa_gate.web.views import (
     BrowserLine,
+    ClientLine,
     CodeProblem,
     Followed,
     HistoryLine,
@@ -210,7 +211,14 @@ StandingReason = Literal[
 NoResetReason = Literal["yourself", "administrator", "nothing_set_up", "not_allowed"]
 
 AdminNotice = Literal[
-    "reset", "signed_out", "session_ended", "browser_forgotten", "exempted", "exemption_ended", "overtaken"
+    "reset",
+    "signed_out",
+    "session_ended",
+    "browser_forgotten",
+    "client_removed",
+    "exempted",
+    "exemption_ended",
+    "overtaken",
 ]
 """What was just done; `overtaken`: nothing, since somebody else was quicker."""
 
@@ -238,12 +246,14 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     recovery_left: int | None = None
     sessions: tuple[SessionLine, ...] = ()
     browsers: tuple[BrowserLine, ...] = ()
+    clients: tuple[ClientLine, ...] = ()
     history: tuple[HistoryLine, ...] = ()
     history_href: str | None = None
     archived_before: int | None = None
     """What was before is not in `history`: it has left for the archive."""
     no_reset: NoResetReason | None = None
     may_sign_out: bool = False
+    may_remove_client: bool = False
     may_exempt: bool = False
     may_end_exemption: bool = False
     may_remind: bool = False
@@ -251,14 +261,16 @@ class AdminUser(Struct, frozen=True, kw_only=True):
     notice: AdminNotice | None = None
 
 
-AdminActKind = Literal["reset", "sign_out", "end_session", "forget_browser", "exempt", "end_exemption"]
+AdminActKind = Literal[
+    "reset", "sign_out", "end_session", "forget_browser", "remove_client", "exempt", "end_exemption"
+]
 
 
 class AdminAct(Struct, frozen=True, kw_only=True):
     """Admin, one act for one person: what it will do, and the form that does it.
 
-    * `GET admin/users/<id>/<act>` (with `-` for `_`): `session` or `browser`
-    * `POST` to the same: `reason`, `revision`, `until` to exempt, `session` or `browser`, `code` if `asks_code`
+    * `GET admin/users/<id>/<act>` (with `-` for `_`): `session`, `browser` or `client`
+    * `POST` to the same: `reason`, `revision`, `until` to exempt, the same as above, `code` if `asks_code`
     """
 
     act: AdminActKind
@@ -268,6 +280,7 @@ class AdminAct(Struct, frozen=True, kw_only=True):
     """The person as they were when this page was made; another by now is a conflict."""
     session: SessionLine | None = None
     browser: BrowserLine | None = None
+    client: ClientLine | None = None
     exempt_until: int | None = None
     """Until when an exemption runs already."""
     until: str = ""

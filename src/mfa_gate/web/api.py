@@ -19,6 +19,7 @@ from mfa_gate.web.api_admin import OPERATIONS as OF_ADMINISTRATION
 from mfa_gate.web.api_bodies import read_body, too_large
 from mfa_gate.web.api_browsers import OPERATIONS as OF_BROWSERS
 from mfa_gate.web.api_calls import Operation, safely
+from mfa_gate.web.api_devices import OPERATIONS as OF_DEVICES
 from mfa_gate.web.api_exports import OPERATIONS as OF_EXPORTS
 from mfa_gate.web.api_policy import OPERATIONS as OF_THE_POLICY
 from mfa_gate.web.api_problems import not_found
@@ -37,6 +38,7 @@ THREADS = 16
 OPERATIONS: tuple[Operation[Any], ...] = (
     *OF_ONESELF,
     *OF_BROWSERS,
+    *OF_DEVICES,
     *OF_THE_POLICY,
     *OF_THE_ROSTER,
     *OF_EXPORTS,  # before paths that have an id in the same place
@@ -87,7 +89,7 @@ class _Path:
             if isinstance(call, GateResponse):
                 return call
             return await self._in_thread(partial(operation.take, call, Body(from_loop(request.stream()))))
-        said = operation.expects(self._services, judged) if operation.changes else None
+        said = operation.expects(self._services, judged) if operation.takes_body else None
         body = b"" if said is None else await read_body(request.stream())
         if body is None:
             return too_large()
@@ -96,7 +98,7 @@ class _Path:
             call = admit(said)
             if isinstance(call, GateResponse):
                 return call
-            return unavailable() if operation.changes and said is None else operation.perform(call, body)
+            return unavailable() if operation.takes_body and said is None else operation.perform(call, body)
 
         # At once: to change threads takes as long as to ask the store.
         return await self._in_thread(answer)

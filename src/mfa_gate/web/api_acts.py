@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from mfa_gate.core.messages import GateResponse
-from mfa_gate.flows.assistance import Act, EndExemption, Exempt, ForgetBrowser, Reset, SignOut
+from mfa_gate.flows.assistance import Act, EndExemption, Exempt, ForgetBrowser, RemoveDevice, Reset, SignOut
 from mfa_gate.flows.results import Confirmation, Done, NotAllowed, Rejected
 from mfa_gate.flows.visitor import FRESH_SECONDS
 from mfa_gate.web.api_admin import REFUSES, no_admin, profile_of, stranger
 from mfa_gate.web.api_browser_schema import Handle
 from mfa_gate.web.api_calls import Call, Operation
+from mfa_gate.web.api_device_schema import DropDevice
 from mfa_gate.web.api_problems import refused
 from mfa_gate.web.api_schema import (
     EndSessions,
@@ -68,6 +69,10 @@ def _forget_browsers(call: Call, sent: ForgetTheirBrowsers) -> GateResponse:
     return _assist(call, ForgetBrowser(sent.browser), sent)
 
 
+def _remove_device(call: Call, sent: DropDevice) -> GateResponse:
+    return _assist(call, RemoveDevice(sent.device), sent)
+
+
 def _exempt(call: Call, sent: GiveExemption) -> GateResponse:
     return _assist(call, Exempt(sent.until), sent, sent.confirm)
 
@@ -112,6 +117,18 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         refuses=(*REFUSES, (404, "not_found"), (409, "conflict")),
         guard=stranger,
         example=ForgetTheirBrowsers(reason="used a computer in a hotel"),
+    ),
+    Operation(
+        method="POST",
+        path="/admin/users/{id}/remove-device",
+        name="remove_device_of_user",
+        summary="Remove a registered client of somebody; it is asked for a code again",
+        takes=DropDevice,
+        answers=UserProfile,
+        run=_remove_device,
+        refuses=(*REFUSES, (404, "not_found"), (409, "conflict")),
+        guard=stranger,
+        example=DropDevice(device="5f0c" * 8, reason="left the tablet on a train"),
     ),
     Operation(
         method="POST",

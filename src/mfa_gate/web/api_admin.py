@@ -26,6 +26,7 @@ from mfa_gate.web.api_problems import no_such_cursor, not_found, refused
 from mfa_gate.web.api_schema import (
     AuditEvent,
     AuditPage,
+    DeviceTold,
     Doer,
     ExemptionNow,
     ExportPeople,
@@ -100,6 +101,7 @@ def _shown(profile: Profile, policy: Policy, now: int) -> UserProfile:
         reset_at=account.reset_at or None,
         sessions=tuple(_session(session) for session in profile.sessions),
         browsers=tuple(BrowserNow.of(browser, policy, None) for browser in profile.browsers),
+        devices=tuple(DeviceTold.of(device, policy) for device in profile.devices),
         history=tuple(_event(recorded) for recorded in profile.history),
         archived_before=profile.archived_before,
     )

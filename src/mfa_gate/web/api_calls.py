@@ -38,7 +38,7 @@ from mfa_gate.web.uploads import Body
 log = logging.getLogger("mfa_gate")
 
 REQUEST_HEADER = "mfa-gate-request"
-Method = Literal["GET", "POST", "PATCH"]
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 B = TypeVar("B", bound=Taken)
 T = TypeVar("T")
@@ -109,8 +109,13 @@ class Operation(Generic[B]):
 
     @property
     def changes(self) -> bool:
-        """True if it changes anything, and hence takes a body and stands under the protection rule."""
+        """True if it changes anything, and hence stands under the protection rule."""
         return self.method != "GET"
+
+    @property
+    def takes_body(self) -> bool:
+        """True if it is told in a body what to do."""
+        return self.method not in {"GET", "DELETE"}
 
     def admit(
         self, services: Services, request: GateRequest, params: Mapping[str, str], said: Said | None = None
@@ -122,7 +127,9 @@ class Operation(Generic[B]):
         call = _identify(services, request, params, said)
         if isinstance(call, GateResponse) or not self.changes:
             return call
-        fits = acceptable_file(request, self.file) if self.file else acceptable(request)
+        fits = None
+        if self.takes_body:
+            fits = acceptable_file(request, self.file) if self.file else acceptable(request)
         return _ridden(request, services.places.public_url) or fits or call
 
     def take(self, call: Call, body: Body) -> GateResponse:
@@ -151,7 +158,7 @@ class Operation(Generic[B]):
         return call.on_its_way(self._perform(call, body))
 
     def _perform(self, call: Call, body: bytes) -> GateResponse:
-        if self.changes:
+        if self.takes_body:
             sent = decode_body(body, self.takes)
             # The act itself says who may not, and records it. Who may not is not told how to ask.
             refusal = self.guard and isinstance(sent, GateResponse) and self.guard(call)

@@ -89,6 +89,28 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+    mobile_ttl_seconds: (
+        Annotated[
+            int,
+            Meta(
+                ge=_LEAST["mobile_ttl_seconds"],
+                le=_MOST["mobile_ttl_seconds"],
+                description="How long a code counts for the mobile client that was registered with it.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    desktop_ttl_seconds: (
+        Annotated[
+            int,
+            Meta(
+                ge=_LEAST["desktop_ttl_seconds"],
+                le=_MOST["desktop_ttl_seconds"],
+                description="How long a code counts for the desktop client that was registered with it.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     closed_clients: (
         Annotated[
             list[NativeKind],
@@ -147,6 +169,8 @@ class ChangePolicy(Taken, frozen=True, kw_only=True):
             group_factors=None if of_groups is None else tuple(each.rule() for each in of_groups),
             session_ttl_seconds=given(self.session_ttl_seconds),
             idle_ttl_seconds=given(self.idle_ttl_seconds),
+            mobile_ttl_seconds=given(self.mobile_ttl_seconds),
+            desktop_ttl_seconds=given(self.desktop_ttl_seconds),
             closed_clients=None if closed is None else tuple(closed),
             remember_seconds=given(self.remember_seconds),
             grace_seconds=given(self.grace_seconds),
@@ -175,6 +199,8 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
     group_factors: tuple[GroupFactors, ...]
     session_ttl_seconds: int
     idle_ttl_seconds: int
+    mobile_ttl_seconds: int
+    desktop_ttl_seconds: int
     closed_clients: tuple[NativeKind, ...]
     remember_seconds: int
     grace_seconds: int
@@ -200,6 +226,8 @@ class PolicyNow(Struct, frozen=True, kw_only=True):
             group_factors=policy.group_factors,
             session_ttl_seconds=policy.session_ttl_seconds,
             idle_ttl_seconds=policy.idle_ttl_seconds,
+            mobile_ttl_seconds=policy.mobile_ttl_seconds,
+            desktop_ttl_seconds=policy.desktop_ttl_seconds,
             closed_clients=policy.closed_clients,
             remember_seconds=policy.remember_seconds,
             grace_seconds=policy.grace_seconds,

@@ -39,13 +39,17 @@ _NOT_ALLOWED: dict[Why, str] = {
     "no_such_factor": "The policy does not take this kind of factor.",
     "yourself": "Nobody does this to themselves: another administrator has to.",
     "administrator": "The help desk does not act on administrators.",
+    "closed_client": "Your organization does not take this kind of client.",
+    "other_client": "This client is of another kind: by the gate's settings, or by the token that it sent along.",
     "no_mail": "The settings name no way for mail.",
 }
 _NOTHING_TO_DO: dict[Why, str] = {
     "nothing_set_up": "There is no two-step to reset.",
     "already_set_up": "Who has set up two-step is not exempt. Reset it first.",
     "nothing_remembered": "No browser is remembered.",
+    "no_device": "No mobile or desktop client is registered.",
     "not_exempt": "There is no exemption to end.",
+    "too_many_devices": "As many clients are registered as may be. Remove one first: GET devices names them.",
 }
 
 

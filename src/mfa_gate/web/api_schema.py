@@ -7,10 +7,12 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from mfa_gate.core.accounts import FactorKind, Means
+from mfa_gate.core.accounts import Device, FactorKind, Means
+from mfa_gate.core.clients import NativeKind
+from mfa_gate.core.devices import lives_until
 from mfa_gate.core.events import Actor, EventKind
 from mfa_gate.core.listing import Sort
-from mfa_gate.core.policy import Because, Status
+from mfa_gate.core.policy import Because, Policy, Status
 from mfa_gate.web.api_browser_schema import BrowserNow
 
 Code: TypeAlias = Annotated[
@@ -51,6 +53,8 @@ class Taken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     exactly_one: ClassVar[tuple[str, ...]] = ()
     """Fields of which one has to be there, and one alone."""
+    together: ClassVar[tuple[str, ...]] = ()
+    """Fields of which each needs the others beside it."""
 
 
 class Nothing(Taken, frozen=True, kw_only=True):
@@ -212,6 +216,14 @@ class Asked(Struct, frozen=True, kw_only=True):
     ) = UNSET
 
 
+class DeviceNow(Struct, frozen=True, kw_only=True):
+    """The registered client that asks."""
+
+    id: str
+    name: str
+    expires_at: Annotated[int, Meta(description="When a code is asked for again.")]
+
+
 class State(Struct, frozen=True, kw_only=True):
     """Where somebody stands, and what helps. `retry_after` seconds while no code is taken."""
 
@@ -220,7 +232,7 @@ class State(Struct, frozen=True, kw_only=True):
     state: Stage
     factors: tuple[FactorKind, ...]
     policy: Asked
-    device: None = None
+    device: DeviceNow | None = None
     retry_after: int | None = None
 
 
@@ -348,6 +360,33 @@ class AuditPage(Struct, frozen=True, kw_only=True):
     ]
 
 
+class DeviceTold(Struct, frozen=True, kw_only=True):
+    """One registered client."""
+
+    id: str
+    kind: NativeKind
+    name: str
+    registered_at: int
+    used_at: Annotated[int, Meta(description="When it was used last, to the hour.")]
+    address: str
+    expires_at: int
+    current: Annotated[bool, Meta(description="Whether it is the one that asks.")] = False
+
+    @classmethod
+    def of(cls, device: Device, policy: Policy, current: Device | None = None) -> "DeviceTold":
+        """A device as it is told."""
+        return cls(
+            id=device.id,
+            kind=device.kind,
+            name=device.name,
+            registered_at=device.registered_at,
+            used_at=device.used_at,
+            address=device.address,
+            expires_at=lives_until(device, policy),
+            current=current is not None and current.id == device.id,
+        )
+
+
 class UserProfile(Struct, frozen=True, kw_only=True):
     """One person, with sessions and history."""
 
@@ -359,6 +398,7 @@ class UserProfile(Struct, frozen=True, kw_only=True):
     reset_at: int | None
     sessions: tuple[SessionNow, ...]
     browsers: tuple[BrowserNow, ...]
+    devices: tuple[DeviceTold, ...]
     history: tuple[AuditEvent, ...]
     archived_before: Annotated[
         int | None,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta
 
+from mfa_gate.core.devices import lives_until
 from mfa_gate.core.messages import GateResponse
 from mfa_gate.core.policy import standing, usable_factors
 from mfa_gate.core.throttle import FOREVER
@@ -15,6 +16,7 @@ from mfa_gate.web.api_problems import refused, setup_code_missing
 from mfa_gate.web.api_schema import (
     Asked,
     ConfirmTotp,
+    DeviceNow,
     GiveCode,
     Nothing,
     Stage,
@@ -40,9 +42,9 @@ class Verify(GiveCode, frozen=True, kw_only=True):
 
 def _status(call: Call, _: Nothing) -> GateResponse:
     visitor = call.visitor
-    account, session = visitor.account, visitor.session
+    account, device = visitor.account, visitor.device
     stands = standing(account, visitor.policy, call.now)
-    wait = account.opens_at - call.now if session is None and account.is_paused(call.now) else None
+    wait = account.opens_at - call.now if not visitor.is_verified and account.is_paused(call.now) else None
     return call.answer(
         State(
             subject=account.subject,
@@ -54,6 +56,9 @@ def _status(call: Call, _: Nothing) -> GateResponse:
                 deadline=stands.deadline,
                 remember_seconds=visitor.policy.remember_seconds or UNSET,
             ),
+            device=None
+            if device is None
+            else DeviceNow(id=device.id, name=device.name, expires_at=lives_until(device, visitor.policy)),
             # A pause that only help ends has no seconds to wait.
             retry_after=wait if wait is not None and wait < FOREVER - call.now else None,
         )
@@ -61,7 +66,7 @@ def _status(call: Call, _: Nothing) -> GateResponse:
 
 
 def _state(visitor: Visitor, *, required: bool) -> Stage:
-    if visitor.session is not None:
+    if visitor.is_verified:
         return "verified"
     if visitor.account.has_factor:
         return "code_required"

@@ -73,6 +73,7 @@ PAGES: Mapping[str, Table] = {
     "/account/replace": {"POST": account_pages.take_replacing},
     "/account/turn-off": {"POST": account_pages.take_turning_off},
     "/account/sessions/end": {"POST": account_pages.take_session_end},
+    "/account/clients/remove": {"POST": account_pages.take_client_removal},
     "/account/sessions/end-others": {"POST": account_pages.take_others_end},
     "/account/browsers/forget": {"POST": account_pages.take_forgetting},
     "/account/browsers/forget-all": {"POST": account_pages.take_forgetting_all},

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable
 
-from mfa_gate.core.accounts import Account, RememberedBrowser
+from mfa_gate.core.accounts import Account, Device, RememberedBrowser
 from mfa_gate.core.browsers import browser_name
+from mfa_gate.core.devices import lives_until
 from mfa_gate.core.events import ORG, SYSTEM
 from mfa_gate.core.policy import Policy, is_exempt
 from mfa_gate.core.remembered import Held, trusted_until
 from mfa_gate.core.sessions import Session
 from mfa_gate.ports import Recorded
 from mfa_gate.web.admin_views import ExemptionShown
-from mfa_gate.web.views import BrowserLine, HistoryLine, SessionLine, Way
+from mfa_gate.web.views import BrowserLine, ClientLine, HistoryLine, SessionLine, Way
 
 
 def way_lines(account: Account, now: int, *, may_replace: bool) -> tuple[Way, ...]:
@@ -60,6 +61,22 @@ def browser_lines(
             current=held is not None and held.id == browser.id,
         )
         for browser in browsers
+    )
+
+
+def client_lines(devices: Iterable[Device], policy: Policy) -> tuple[ClientLine, ...]:
+    """Registered clients."""
+    return tuple(
+        ClientLine(
+            id=device.id,
+            name=device.name,
+            kind=device.kind,
+            where=device.address or None,
+            registered_at=device.registered_at,
+            last_used_at=device.used_at if device.used_at > device.registered_at else None,
+            until=lives_until(device, policy),
+        )
+        for device in devices
     )
 
 

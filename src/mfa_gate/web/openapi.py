@@ -29,7 +29,7 @@ _DESCRIPTION = """\
 The gate's second step without a browser: set up, verify, administer.
 
 **Who asks.** Every request carries whatever proves the first step to the portal, as it would at the portal itself,
-and once there is one, the gate's session cookie.
+and once there is one, the gate's session cookie, or the token of a registered client in `MFA-Gate-Device`.
 
 **Changes** need `Content-Type: application/json`, and either an `Origin` (or `Sec-Fetch-Site`) that says
 *same origin*, or, where no `Origin` is sent, the header `MFA-Gate-Request: 1`. Bodies have at most 64 KB (a roster,
@@ -80,13 +80,17 @@ def document(operations: tuple[Operation[Any], ...], server: str, cookie_name: s
     for operation in operations:
         if choices := operation.takes.exactly_one:
             schemas[operation.takes.__name__]["oneOf"] = [{"required": [choice]} for choice in choices]
+        if together := operation.takes.together:
+            schemas[operation.takes.__name__]["dependentRequired"] = {
+                name: [other for other in together if other != name] for name in together
+            }
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
             "info": {"title": "mfa_gate", "version": "1", "description": _DESCRIPTION},
             "servers": [{"url": server}],
-            "security": [{"portal": [], "session": []}, {"portal": []}],
+            "security": [{"portal": [], "session": []}, {"portal": [], "device": []}, {"portal": []}],
             "tags": [{"name": "self"}, {"name": "administration"}],
             "paths": paths,
             "components": {
@@ -106,6 +110,12 @@ def document(operations: tuple[Operation[Any], ...], server: str, cookie_name: s
                         "name": cookie_name,
                         "description": "The gate's session, as `verify` and `totp/confirm` set it.",
                     },
+                    "device": {
+                        "type": "apiKey",
+                        "in": "header",
+                        "name": "MFA-Gate-Device",
+                        "description": "The token of a registered client, as `POST devices` told it.",
+                    },
                 },
             },
         }
@@ -113,7 +123,7 @@ def document(operations: tuple[Operation[Any], ...], server: str, cookie_name: s
 
 
 def _operation(operation: Operation[Any], schemas: Json) -> Json:
-    usual = (*_ALWAYS, *_CHANGING) if operation.changes else _ALWAYS
+    usual = (*_ALWAYS, *_CHANGING) if operation.takes_body else _ALWAYS
     drawn: Json = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -123,6 +133,7 @@ def _operation(operation: Operation[Any], schemas: Json) -> Json:
     }
     if operation.changes:
         drawn["parameters"].append(_REQUEST_HEADER)
+    if operation.takes_body:
         drawn["requestBody"] = {"required": True, "content": _content(operation)}
     else:
         drawn["parameters"] += _query_parameters(operation, schemas)
@@ -151,6 +162,7 @@ _REQUEST_HEADER: Json = {
 
 _NAMED: dict[str, tuple[str, str]] = {
     "id": ("The account's id, as the list of people has it.", "^[0-9a-f]{32}$"),
+    "device": ("The device's id, as the list of devices has it.", "^[0-9a-f]{32}$"),
     "job": ("What `POST /admin/reminders` answered.", "^[0-9a-f]{16}$"),
 }
 """What may stand in a path: what it is, and its form."""

@@ -39,6 +39,8 @@ def fields_of(policy: Policy, *, grace_anew: bool = False, reason: str = "") -> 
         idle_minutes=_shown(policy.idle_ttl_seconds, MINUTE),
         closed=policy.closed_clients,
         remember_days=_shown(policy.remember_seconds, DAY),
+        mobile_days=_shown(policy.mobile_ttl_seconds, DAY),
+        desktop_days=_shown(policy.desktop_ttl_seconds, DAY),
         grace_days=_shown(policy.grace_seconds, DAY),
         grace_from=policy.grace_from,
         grace_counts_from=policy.first_required_at or None,
@@ -59,6 +61,8 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
     remember = _seconds(form.get("remember_days"), DAY, base.remember_seconds)
     grace = _seconds(form.get("grace_days"), DAY, base.grace_seconds)
     exemption = _seconds(form.get("exemption_days"), DAY, base.longest_exemption_seconds)
+    mobile = _seconds(form.get("mobile_days"), DAY, base.mobile_ttl_seconds)
+    desktop = _seconds(form.get("desktop_days"), DAY, base.desktop_ttl_seconds)
     counts_from = next((each for each in get_args(GraceFrom) if each == form.get("grace_from")), None)
     if session is None:
         return "session_ttl_seconds"
@@ -70,6 +74,10 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         return "grace_seconds"
     if exemption is None:
         return "longest_exemption_seconds"
+    if mobile is None:
+        return "mobile_ttl_seconds"
+    if desktop is None:
+        return "desktop_ttl_seconds"
     if counts_from is None:
         return "grace_from"
     closed = tuple(sorted(kind for kind in NATIVE if form.get(f"close_{kind}") == "1"))
@@ -84,6 +92,8 @@ def read_changes(form: Form, base: Policy) -> PolicyChanges | PolicyField:
         group_factors=_group_factors(form, base),
         session_ttl_seconds=_if_new(session, base.session_ttl_seconds),
         idle_ttl_seconds=_if_new(idle, base.idle_ttl_seconds),
+        mobile_ttl_seconds=_if_new(mobile, base.mobile_ttl_seconds),
+        desktop_ttl_seconds=_if_new(desktop, base.desktop_ttl_seconds),
         closed_clients=_if_new(closed, base.closed_clients),
         remember_seconds=_if_new(remember, base.remember_seconds),
         grace_seconds=_if_new(grace, base.grace_seconds),
@@ -105,6 +115,7 @@ _PARTS: tuple[tuple[str, tuple[PolicyField, ...]], ...] = (
     ("times", ("session_ttl_seconds", "idle_ttl_seconds")),
     ("clients", ("closed_clients",)),
     ("browsers", ("remember_seconds",)),
+    ("clients", ("closed_clients", "mobile_ttl_seconds", "desktop_ttl_seconds")),
     ("exemptions", ("longest_exemption_seconds",)),
     ("remind", ("remind_while_off",)),
 )

@@ -68,6 +68,8 @@ class PolicyFields(Struct, frozen=True, kw_only=True):
     idle_minutes: str = "30"
     closed: tuple[NativeKind, ...] = ()
     remember_days: str = "0"
+    mobile_days: str = "30"
+    desktop_days: str = "30"
     grace_days: str = "0"
     grace_from: GraceFrom = "policy"
     grace_counts_from: int | None = None

@@ -79,6 +79,20 @@ TELLINGS: Mapping[str, Telling] = {
     ),
     "recovery_code_used": Telling(N_("Recovery code used"), N_("{person} used a recovery code.")),
     "recovery_codes_made": Telling(N_("Recovery codes made"), N_("Recovery codes were made for {person}.")),
+    "device_registered": Telling(
+        N_("Client registered"), N_("{person} registered a mobile or desktop client with a code.")
+    ),
+    "device_removed": Telling(
+        N_("Client removed"),
+        N_("{person} removed a mobile or desktop client."),
+        N_("{actor} removed a mobile or desktop client of {person}."),
+    ),
+    "device_refused": Telling(
+        N_("Foreign client refused"),
+        N_(
+            "A client that is registered for somebody else came with the sign-in of {person}, and was refused."
+        ),
+    ),
     "turned_off": Telling(N_("Turned off"), N_("{person} turned off two-step.")),
     "reset": Telling(N_("Reset"), N_("{actor} reset two-step for {person}.")),
     "exemption_given": Telling(N_("Exempted"), N_("{actor} exempted {person} from two-step for a while.")),

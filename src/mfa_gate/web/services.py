@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mfa_gate.flows.administration import Administration
     from mfa_gate.flows.assistance import Assistance
     from mfa_gate.flows.authority import Authority
+    from mfa_gate.flows.devices import Devices
     from mfa_gate.flows.exporting import Exporting
     from mfa_gate.flows.impact import Impacts
     from mfa_gate.flows.importing import Importing
@@ -70,6 +71,7 @@ class Services:
     remembering: "Remembering"
     authority: "Authority"
     administration: "Administration"
+    devices: "Devices"
     assistance: "Assistance"
     exporting: "Exporting"
     reporting: "Reporting"

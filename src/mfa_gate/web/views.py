@@ -13,6 +13,8 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup
 from msgspec import Struct, field
 
+from mfa_gate.core.clients import NativeKind
+
 WayKind = Literal["totp", "webauthn"]
 """A way to confirm that can be set up. Recovery codes are not one: they stand in for it."""
 
@@ -253,6 +255,19 @@ class BrowserLine(Struct, frozen=True, kw_only=True):
     current: bool = False
 
 
+class ClientLine(Struct, frozen=True, kw_only=True):
+    """One registered mobile or desktop client."""
+
+    id: str
+    name: str
+    """As it calls itself; may be anything, or empty."""
+    kind: NativeKind
+    where: str | None = None
+    registered_at: int
+    last_used_at: int | None = None
+    until: int
+
+
 AccountNotice = Literal[
     "set_up",
     "turned_off",
@@ -263,6 +278,7 @@ AccountNotice = Literal[
     "sessions_ended",
     "browser_forgotten",
     "browsers_forgotten",
+    "client_removed",
     "setup_cancelled",
 ]
 
@@ -276,6 +292,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     * `POST account/sessions/end`: `session` (its id)
     * `POST account/sessions/end-others`
     * `POST account/browsers/forget`: `browser` (its id), `POST account/browsers/forget-all`
+    * `POST account/clients/remove`: `client` (its id)
     * link: `setup`
 
     An act that needs a fresh code and has none is answered with `Confirm`; turning off has its field in place.
@@ -293,6 +310,7 @@ class AccountSettings(Struct, frozen=True, kw_only=True):
     recovery_total: int = 10
     sessions: tuple[SessionLine, ...] = ()
     browsers: tuple[BrowserLine, ...] = ()
+    clients: tuple[ClientLine, ...] = ()
     may_turn_off: bool = False
     turn_off_problem: CodeProblem | None = None
     turn_off_pause: Pause | None = None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Credentials = tuple[Hashable, Hashable, Hashable]
 
+_DEVICE = "HTTP_" + DEVICE_HEADER.upper().replace("-", "_")
 _READ_ANYWAY = frozenset({"HTTP_COOKIE", "HTTP_HOST", "REMOTE_USER"})
 
 
@@ -67,15 +68,18 @@ class QuickWay:
         def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Answer | None:
             if parts.current is not door:
                 return None
-            if not all_harmless(environ) and not is_plain(environ):
-                return None
+            token = None
+            if not all_harmless(environ):
+                if not is_plain(environ):
+                    return None
+                token = environ.get(_DEVICE)
             if query_matters and environ.get("QUERY_STRING"):
                 return None
             passing = passing_of(
                 (
                     environ.get("HTTP_COOKIE"),
                     environ.get("HTTP_HOST"),
-                    beside(environ) if looks_beside else None,
+                    (beside(environ), token) if looks_beside else token,
                     rule_of(_place(environ)),
                 )
             )
@@ -97,12 +101,17 @@ class QuickWay:
         """Everything that says who asks, raw, where the request is a plain one."""
         if self._query_matters and environ.get("QUERY_STRING"):
             return None
-        cookie = environ.get("HTTP_COOKIE")
-        if cookie is None or not self._is_plain(environ):
+        cookie, token = environ.get("HTTP_COOKIE"), environ.get(_DEVICE)
+        # A device may do without cookies, where the portal's sign-in is in something else.
+        if (cookie is None and token is None) or not self._is_plain(environ):
             return None
         if any(name in environ for name in self._keyed) and not self._is_trusted(environ):
             return None
-        return cookie, environ.get("HTTP_HOST"), self._beside(environ) if self._looks_beside else None
+        return (
+            cookie,
+            environ.get("HTTP_HOST"),
+            (self._beside(environ), token) if self._looks_beside else token,
+        )
 
     def remember(
         self,
@@ -116,9 +125,9 @@ class QuickWay:
         self._recall.remember(credentials, _place(environ), verdict, told, payload)
 
     def _is_plain(self, environ: "WSGIEnvironment") -> bool:
-        """Learn names one by one; a name that was never judged is never harmless."""
+        """Learn names one by one; a name that was never judged is never harmless. A token may stand beside them."""
         names = self._harmless.names
-        return all(name in names or self._harmless.learn(name) for name in environ)
+        return all(name in names or name == _DEVICE or self._harmless.learn(name) for name in environ)
 
     def _is_trusted(self, environ: "WSGIEnvironment") -> bool:
         return environ.get("REMOTE_ADDR", "") in self._trusted
