@@ -9,7 +9,6 @@ from mfa_gate.core.errors import KeysError
 from mfa_gate.core.grants import is_good
 from mfa_gate.core.policy import PathRule
 from mfa_gate.core.snapshots import Openings
-from mfa_gate.keyed import Keyed
 from mfa_gate.ports import Store
 from mfa_gate.settings import Settings
 
@@ -17,9 +16,10 @@ if TYPE_CHECKING:
     from mfa_gate.flows.counting import Counting
     from mfa_gate.flows.reports import Reports
     from mfa_gate.flows.surveying import Surveying
+    from mfa_gate.keyed import Keyed
 
 
-def surveying(settings: Settings, keyed: Keyed, store: Store) -> "Surveying":
+def surveying(settings: Settings, keyed: "Keyed", store: Store) -> "Surveying":
     """What looks how it stands now."""
     from mfa_gate.flows.surveying import Place, Surveying
     from mfa_gate.web.dates import zone_named
@@ -33,7 +33,7 @@ def surveying(settings: Settings, keyed: Keyed, store: Store) -> "Surveying":
     return Surveying(store, store, store, store, store, place=place)
 
 
-def counting(settings: Settings, keyed: Keyed, store: Store) -> "Counting":
+def counting(settings: Settings, keyed: "Keyed", store: Store) -> "Counting":
     """The job that keeps it once a day."""
     from mfa_gate.flows.counting import Counting
 
@@ -49,7 +49,7 @@ def counting(settings: Settings, keyed: Keyed, store: Store) -> "Counting":
     )
 
 
-def reports(settings: Settings, keyed: Keyed, store: Store) -> "Reports":
+def reports(settings: Settings, keyed: "Keyed", store: Store) -> "Reports":
     """What reports how it stood."""
     from mfa_gate.flows.reports import Reports
 
@@ -63,7 +63,7 @@ def reports(settings: Settings, keyed: Keyed, store: Store) -> "Reports":
     )
 
 
-def _openings(settings: Settings, keyed: Keyed, now: int) -> Openings:
+def _openings(settings: Settings, keyed: "Keyed", now: int) -> Openings:
     rules = (rule for rule in settings.portal.rules if rule.kind != "step_up")
     return Openings(
         mode="observe" if settings.mode == "observe" else "enforce",
@@ -76,7 +76,7 @@ def _path(rule: PathRule) -> str:
     return " ".join((rule.kind, *([",".join(rule.methods)] if rule.methods else []), rule.path))
 
 
-def _grants(settings: Settings, keyed: Keyed, now: int) -> int | None:
+def _grants(settings: Settings, keyed: "Keyed", now: int) -> int | None:
     from mfa_gate.break_glass import GrantFile
 
     path = settings.keys.grants_file
