@@ -338,6 +338,14 @@ def test_a_verdict_that_no_clock_changes_stands_for_ever_and_a_refusal_does_not_
         assert stands_until(visit, known, Allow(outcome=None), NOW) == NOW
 
 
+def test_a_verdict_of_other_facts_does_not_stand() -> None:
+    visit = Visit(rule=PathRule(kind="default", path="/"), identity=ALICE)
+    verified = Known(account=ENROLLED, session=SESSION, policy=Policy())
+    decision = decide(visit, verified, NOW)
+    assert stands_until(visit, verified, decision, NOW) > NOW
+    assert stands_until(visit, replace(verified, session=None), decision, NOW) == NOW
+
+
 def test_the_exempt_pass_until_the_very_second() -> None:
     visit = Visit(rule=PathRule(kind="default", path="/"), identity=ALICE)
     exemption = Exemption(reason="No phone yet", approved_by="root", given_at=NOW - 5, until=NOW + 77)
