@@ -463,6 +463,7 @@ def test_I09_ten_thousand_strangers_leave_nothing_behind(rig: Rig) -> None:
 
 def test_I09_ten_thousand_strangers_under_a_lax_policy_leave_a_bounded_count(lax: Rig) -> None:
     """Then they are counted, by the first step of their path and the kind of their credential, and never one by one."""
+    before = lax.town.holding.rows()
     for number in range(10_000):
         noise = secrets.token_urlsafe(12)
         assert lax.get(f"/{noise}/x", ("Authorization", f"K{noise} x")).status == 200
@@ -470,10 +471,7 @@ def test_I09_ten_thousand_strangers_under_a_lax_policy_leave_a_bounded_count(lax
             lax.clock.go(11)
     kept = lax.town.holding.rows()
     assert kept["traffic"] <= 500
-    assert {name: count for name, count in kept.items() if name in {"account", "live"}} == {
-        "account": 5,
-        "live": 4,
-    }
+    assert [kept[name] for name in ("account", "live")] == [before[name] for name in ("account", "live")]
     assert lax.town.holding.size() < 2 << 20
 
 
@@ -504,13 +502,12 @@ def test_I09_a_process_remembers_nothing_of_strangers(rig: Rig) -> None:
         gc.collect()
         return tracemalloc.get_traced_memory()[0] - before
 
-    noise(1_200)
-    gc.collect()
     tracemalloc.start()
     try:
-        noise(100)
+        noise(2_200)  # more than the longest table of names holds
+        gc.collect()
         # What is kept of each stranger grows every time; a table that happens to be enlarged does not.
-        assert min(growth() for _ in range(3)) < 50_000, "a hundred bytes of each"
+        assert min(growth() for _ in range(2)) < 50_000, "a hundred bytes of each"
     finally:
         tracemalloc.stop()
 

@@ -46,6 +46,8 @@ from mfa_gate.signing import SessionCookie
 log = logging.getLogger("mfa_gate")
 
 MAX_CANDIDATES = 4
+RULES = 1_024
+"""Paths whose rule is remembered: what strangers can fill is small."""
 REMEMBERED = 256
 """Characters of a path whose rule is worth remembering."""
 Look = Literal["cache", "store", "fresh"]
@@ -128,7 +130,7 @@ class Checker:
         self._cache = cache
         self._clock = clock
         self._granted = Granted(grants)
-        self._rule_of = lru_cache(4_096)(partial(match_rule, bearings.rules))
+        self._rule_of = lru_cache(RULES)(partial(match_rule, bearings.rules))
         self._is_token = is_token
 
     def check(
