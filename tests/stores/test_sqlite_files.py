@@ -218,7 +218,7 @@ def test_an_older_schema_is_brought_up_to_date_once_and_keeps_what_is_in_it(
 _BEFORE_LISTS = (
     *(f"DROP INDEX account_by_{key}" for key in ("name", "time", "email", "subject", "end")),
     *(f"DROP INDEX account_by_{key}" for key in ("seen", "made")),
-    *(f"DROP TABLE {table}" for table in ("member", "tally")),
+    *(f"DROP TABLE {table}" for table in ("member", "tally", "base", "removed")),
     *(
         f"ALTER TABLE account DROP COLUMN {column}"
         for column in ("stands", "until", "seen_at", "made_at", "email_shared", "subject_shared")

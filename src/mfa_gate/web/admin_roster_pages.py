@@ -25,7 +25,7 @@ from mfa_gate.web.admins import ADMINS, shows_to, takes_from
 from mfa_gate.web.callers import Caller
 from mfa_gate.web.forms import Form, Unreadable
 from mfa_gate.web.notices import tell, told
-from mfa_gate.web.protect import accepted
+from mfa_gate.web.protect import accepted, is_foreign
 from mfa_gate.web.proving import freshly_verified, paused, retry_after
 from mfa_gate.web.uploads import Incomplete, opened
 
@@ -44,10 +44,15 @@ def _show(caller: Caller) -> GateResponse:
 def _take(caller: Caller) -> GateResponse:
     """A file, read as it comes, after the fields of its form were judged."""
     call = caller.call
+    if is_foreign(call):
+        return call.say("form_foreign", retry=PAGE)
     body = call.body
     found = Unreadable(415) if body is None else opened(call.request, body)
-    if isinstance(found, Unreadable) or body is None:
-        too_large = isinstance(found, Unreadable) and found.status == 413
+    if body is None or (isinstance(found, Unreadable) and found.status == 415):
+        # No form of ours sends this, so that nothing in it says that it came from one.
+        return call.say("form_expired", retry=PAGE)
+    if isinstance(found, Unreadable):
+        too_large = found.status == 413
         return _refused(caller, "too_large" if too_large else "incomplete", 413 if too_large else 400)
     form, upload = found
     held = accepted(with_(caller, call=with_(call, sent=form)), back=PAGE)

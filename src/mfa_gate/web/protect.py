@@ -53,7 +53,7 @@ def takes(
         form = accepted(caller, back=back.format_map(call.params))
         if not isinstance(form, GateResponse):
             return act(caller, form)
-        return (settled and not _is_foreign(call) and settled(caller)) or form
+        return (settled and not is_foreign(call) and settled(caller)) or form
 
     return handle
 
@@ -64,14 +64,15 @@ def accepted(caller: Caller, *, back: str) -> Form | GateResponse:
     form = call.sent
     if isinstance(form, Unreadable):
         return call.say("too_large" if form.status == 413 else "bad_request", status=form.status)
-    if _is_foreign(call):
+    if is_foreign(call):
         return call.say("form_foreign", retry=back)
     if not _holds(caller, form.get("csrf")):
         return call.say("form_expired", retry=back)
     return form
 
 
-def _is_foreign(call: Call) -> bool:
+def is_foreign(call: Call) -> bool:
+    """True if a page of another site has sent this, whatever it holds."""
     return origin_verdict(call.request, call.services.places.public_url) == "foreign"
 
 
