@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -113,8 +113,9 @@ def who_accepted(served: Served, port: int) -> int:
     pid = served.process.pid
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         for entry in Path(f"/proc/{child}/fd").iterdir():
-            if str(entry.readlink()) == f"socket:[{inode}]":
-                return int(child)
+            with suppress(FileNotFoundError):  # closed since it was listed
+                if str(entry.readlink()) == f"socket:[{inode}]":
+                    return int(child)
     raise AssertionError("nobody has it")
 
 
